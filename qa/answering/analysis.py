@@ -1,0 +1,144 @@
+"""What a question asks for: its kind, names, years, period and sides."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from qa.retrieval.query import Query
+from qa.text.glossary import Entry
+from qa.text.quantities import dates
+
+Kind = Literal["number", "date", "entity", "yesno", "definition", "list", "comparison", "change", "why", "general"]
+
+# Tried in this order; the first that matches names the kind.
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (
+            "change",
+            r"\bhow (?:did|has|have|was|were)\b.*\b(?:chang|develop|evolv|grow|grew|shift|progress|mov|fall|fell|rise|rose|risen)"
+            r"|\b(?:trend|timeline|over time|over the years|trajectory|evolution|year by year)\b|变化|演变|走势|趋势|历程|如何发展|怎么发展|逐年",
+        ),
+        (
+            "comparison",
+            r"\bcompar|\bversus\b|\bvs\.?\b|\bdifference between\b|\bwhich of\b|\b(?:than|against) (?:in )?(?:the )?(?:US|America|China|its)"
+            r"|\bhow (?:much|far|many)\b.*\b(?:than|ahead|behind)\b|相比|比较|对比|与.+(?:差距|之比)|还是|孰|分别|谁更|哪个更",
+        ),
+        ("list", r"^(?:list|name|enumerate)\b|\b(?:which|what) (?:\w+ ){0,3}(?:\w+(?:ies|[^aeius]s)) (?:are|were|have|did|do|has)\b|\bwhat are\b|哪些|列出|列举|有何"),
+        ("date", r"\bwhen\b|\b(?:what|which) (?:date|day|month|year)\b|\bsince when\b|\bhow (?:old|recently)\b|何时|什么时候|哪(?:一)?[年天月]|几月|日期|多久前"),
+        (
+            "number",
+            r"\bhow (?:many|much|large|big|small|high|low|long|often|fast|far|wide|expensive|cheap|old)\b|\bwhat (?:share|percent|percentage|proportion|"
+            r"number|amount|price|cost|score|size|rate|figure|value|valuation|fraction|portion)\b|\b(?:number|share|percentage|cost|price|total|value|"
+            r"valuation|score|size|revenue|growth rate|market share) of\b|多少|几[家个项款次亿万倍成]|多[大高长快贵远]|占比|比例|规模|金额|数量|估值|得分",
+        ),
+        ("entity", r"\b(?:who|whom|whose)\b|\b(?:which|what) (?:\w+ )?(?:company|firm|lab|laboratory|city|country|province|person|model|chip|agency|ministry|university|organi[sz]ation|body|court|law|benchmark|maker|start-?up|state|institution|team|investor|regulator)\b|谁|哪(?:家|个|座|款|所|位|国|一家|一个)"),
+        ("why", r"^\s*why\b|\bwhy (?:did|does|do|is|are|was|were|has|have)\b|\breasons?\b|\bhow (?:do|does|did|can|could|is|are)\b|为什么|为何|原因|如何|怎样|怎么"),
+        ("yesno", r"^\s*(?:did|does|do|is|are|was|were|has|have|had|can|could|will|would|may|must|should)\b|是否|有没有|是不是|能否|吗\s*[？?]?\s*$"),
+        ("definition", r"^\s*what(?:'s| is| was| does)\b|^\s*(?:define|explain|describe)\b|什么是|是什么|指什么|定义"),
+    )
+)  # fmt: skip
+
+_LATEST = re.compile(r"\b(?:latest|most recent|newest|currently|current|now|so far|to date|today|at last count)\b|最新|目前|最近|现在|如今|迄今", re.IGNORECASE)
+_EARLIEST = re.compile(r"\b(?:first|earliest|initially|originally|original)\b|首次|最早|最初|第一[次个款]|首个|首款", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\b(?P<op>before|prior to|until|up to|by|as of|at|after|since|from)\s+(?:the\s+)?(?P<part>start of|beginning of|early|mid-?|middle of|late|end of|year-end|end-?)?\s*(?P<when>[A-Za-z]*\.?\s*\d{0,2},?\s*(?:19|20)\d\d)"
+    r"|(?P<zwhen>(?:19|20)\d\d年(?:\d{1,2}月)?(?:\d{1,2}日)?)(?P<zpart>[初中底末])?(?P<zop>之?前|以前|之?后|以后|以来|起)"
+    r"|(?P<zop2>截至|截止|到)(?P<zwhen2>(?:19|20)\d\d年(?:\d{1,2}月)?(?:\d{1,2}日)?)(?P<zpart2>[初中底末])?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Period:
+    """A bound on the dates of statements, as YYYYMMDD numbers; 0 and 99999999 are open."""
+
+    since: int = 0
+    until: int = 99_999_999
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A question, read for answering."""
+
+    query: Query
+    kind: Kind
+    order: Literal["", "latest", "earliest"]
+    period: Period | None
+    sides: tuple[Entry, ...]
+
+    @property
+    def language(self) -> Literal["en", "zh"]:
+        """The language of the answer's own words."""
+        return self.query.language
+
+
+def analyse(query: Query) -> Analysis:
+    """Recognise what a question asks for."""
+    text = query.text
+    kind = next((k for k, pattern in _KINDS if pattern.search(text)), "general")
+    sides = _sides(query)
+    if kind == "comparison" and len(sides) < 2:
+        sides = ()
+    elif len(sides) >= 2 and kind in ("number", "general", "definition", "entity", "why", "list"):
+        kind = "comparison"
+    order: Literal["", "latest", "earliest"] = ""
+    if _LATEST.search(text):
+        order = "latest"
+    elif _EARLIEST.search(text):
+        order = "earliest"
+    return Analysis(query, kind, order, _period(text), sides if kind == "comparison" else ())
+
+
+_JOIN = re.compile(r"\s*(?:,|、|/|and|or|versus|vs\.?|with|to|than|against|和|与|跟|同|还是|及|比|or the|and the|than the|versus the|with the|to the)\s*(?:in |that of |of )?(?:the )?", re.IGNORECASE)
+
+
+def _sides(query: Query) -> tuple[Entry, ...]:
+    """Names of one kind that stand side by side ("Qwen and DeepSeek", "the US versus China")."""
+    names = [m for m in query.mentions if m.entry.is_name]
+    for first, second in zip(names, names[1:], strict=False):
+        between = query.text[first.end : second.start]
+        alike = first.entry.kind == second.entry.kind or {first.entry.kind, second.entry.kind} <= {"company", "lab", "model", "product"}
+        if first.entry != second.entry and alike and _JOIN.fullmatch(between):
+            return (first.entry, second.entry)
+    return ()
+
+
+def _period(text: str) -> Period | None:
+    match = _BOUND.search(text)
+    if match is None:
+        return None
+    group = match.groupdict()
+    written = group["when"] or group["zwhen"] or group["zwhen2"] or ""
+    found = dates(written.strip())
+    if not found:
+        return None
+    value = int(found[0].value)
+    op = (group["op"] or group["zop"] or group["zop2"] or "").lower()
+    part = (group["part"] or group["zpart"] or group["zpart2"] or "").lower()
+    first, last = _bounds(value, part)
+    if op in ("before", "prior to") or op.endswith("前"):
+        return Period(until=first - 1)
+    if op in ("until", "up to", "by", "as of", "截至", "截止", "到"):
+        return Period(until=last)
+    if op in ("after",) or op.endswith("后"):
+        return Period(since=last + 1)
+    if op == "since" or op in ("以来", "起"):
+        return Period(since=first)
+    return None
+
+
+def _bounds(value: int, part: str) -> tuple[int, int]:
+    """Return the first and last day of a year, month or day, or of a part of a year."""
+    year, month, day = value // 10_000, value // 100 % 100, value % 100
+    if day:
+        return value, value
+    if month:
+        return value, value + 31
+    if part.startswith(("start", "begin", "early", "初")):
+        return year * 10_000 + 101, year * 10_000 + 331
+    if part.startswith(("mid", "middle", "中")):
+        return year * 10_000 + 501, year * 10_000 + 831
+    return year * 10_000 + 101, year * 10_000 + 1231

@@ -1,0 +1,178 @@
+"""Question to answer without a language model: analyse, rank, select, compose, check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from qa.answering.analysis import Analysis, analyse
+from qa.answering.answer import Answer, Conflict
+from qa.answering.compose import compose
+from qa.answering.conflicts import conflict, rivals
+from qa.answering.evidence import Candidate, candidates
+from qa.answering.followups import standalone
+from qa.answering.missing import abstention_text, missing_parts
+from qa.answering.scoring import confidence, confidence_features, model
+from qa.answering.select import choose, order_candidates, same
+from qa.retrieval.filters import Filters
+from qa.retrieval.query import Query
+from qa.retrieval.search import Ranking, Searcher
+
+SHOWN_HITS = 8
+
+
+class Clock:
+    """Collects how long each step took, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self.steps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last lap."""
+        now = time.perf_counter()
+        self.steps[name] = round((now - self._last) * 1000, 2)
+        self._last = now
+
+    def total(self) -> dict[str, float]:
+        """Return the steps and their total."""
+        return {**self.steps, "total": round((time.perf_counter() - self._began) * 1000, 2)}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found for a question in the passages of one language.
+
+    Attributes:
+        regime: which weights apply (``scoring.REGIMES``).
+        ranking: the passages.
+        ordered: candidate sentences with their scores, best first.
+        chosen: those that would make the answer.
+        features: what confidence rests on.
+        confidence: calibrated probability that the chosen ones answer.
+    """
+
+    regime: str
+    ranking: Ranking
+    ordered: list[tuple[float, Candidate]]
+    chosen: list[Candidate]
+    features: dict[str, float]
+    confidence: float
+
+
+def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int) -> Evidence:
+    """Collect and choose evidence in one language, for each side of a comparison too."""
+    query, snapshot = analysis.query, searcher.snapshot
+    regime = language if language == query.language else "cross"
+    ranking = searcher.rank(query, filters, language)
+    pool = candidates(analysis, ranking, snapshot)
+    for other in analysis.sides:
+        part = searcher.reader.read(_without(query, other.forms))
+        known = {c.row for c in pool}
+        extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
+        pool += [c for c in extra if c.row not in known]
+    ordered = order_candidates(analysis, pool, regime)
+    chosen = choose(analysis, ordered, limit, model(regime).extra)
+    if not chosen:
+        return Evidence(regime, ranking, [], [], {}, 0.0)
+    features = confidence_features(analysis, chosen, pool, snapshot)
+    return Evidence(regime, ranking, ordered, chosen, features, confidence(features, regime))
+
+
+def _without(query: Query, forms: Sequence[str]) -> str:
+    text = query.text
+    for mention in reversed(query.mentions):
+        if mention.entry.forms == tuple(forms):
+            text = text[: mention.start] + " " + text[mention.end :]
+    return " ".join(text.split())
+
+
+def answer(searcher: Searcher, question: str, history: Sequence[str], filters: Filters, limit: int) -> Answer:
+    """Answer a question from the snapshot's evidence, or abstain.
+
+    Args:
+        searcher: searches the snapshot.
+        question: what was asked, already checked to hold words.
+        history: earlier questions, oldest first.
+        filters: the scope.
+        limit: most sentences of a plain answer.
+    """
+    clock = Clock()
+    snapshot = searcher.snapshot
+    complete = question
+    resolved: list[str] = []
+    for earlier in [*history, question]:
+        complete = standalone(earlier, resolved, snapshot.glossary)
+        resolved.append(complete)
+    analysis = analyse(searcher.reader.read(complete))
+    clock.lap("analyse")
+    found = [gather(searcher, analysis, filters, analysis.language, limit)]
+    if found[0].confidence < model(found[0].regime).threshold:
+        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit))
+    # Evidence in the question's language comes first; the other language is asked when it falls short.
+    evidence = max(found, key=lambda e: e.confidence - model(e.regime).threshold)
+    clock.lap("retrieve")
+    chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence
+    hits = tuple(searcher.hits([e.ranking for e in found], SHOWN_HITS))
+    if not chosen or certainty < model(evidence.regime).threshold:
+        near = [c for _, c in ordered[:5]]
+        missing = tuple(missing_parts(analysis, near, snapshot))
+        clock.lap("compose")
+        return Answer(
+            question=question,
+            standalone_question=complete,
+            text=abstention_text(analysis, missing, near),
+            sentences=(),
+            citations=(),
+            hits=hits,
+            abstained=True,
+            missing=missing,
+            conflicts=(),
+            confidence=round(certainty, 4),
+            language=analysis.language,
+            mode="extractive",
+            kind=analysis.kind,
+            timings_ms=clock.total(),
+        )
+    conflicts = _conflicts(chosen, [c for _, c in ordered[:40]])
+    score_of = {c.row: s for s, c in ordered}
+    best = ordered[0][0]
+    scores = [float(certainty * np.exp(min(0.0, score_of.get(c.row, best) - best))) for c in chosen]
+    text, sentences, citations = compose(analysis, chosen, scores, snapshot)
+    clock.lap("compose")
+    return Answer(
+        question=question,
+        standalone_question=complete,
+        text=text,
+        sentences=tuple(sentences),
+        citations=tuple(citations),
+        hits=hits,
+        abstained=False,
+        missing=(),
+        conflicts=tuple(conflicts),
+        confidence=round(certainty, 4),
+        language=analysis.language,
+        mode="extractive",
+        kind=analysis.kind,
+        timings_ms=clock.total(),
+    )
+
+
+def _conflicts(chosen: list[Candidate], pool: Sequence[Candidate]) -> list[Conflict]:
+    """Find values that disagree with the best sentence; the rival sentence joins the answer."""
+    best = chosen[0]
+    found = rivals(best, pool)[:2]
+    entries = []
+    for other, own_quantity, other_quantity in found:
+        number = next((n for n, c in enumerate(chosen, 1) if c.row == other.row), 0)
+        if not number:
+            if any(same(other, c) for c in chosen[1:]):
+                continue
+            chosen.append(other)
+            number = len(chosen)
+        entries.append((other, number, own_quantity, other_quantity))
+    return [conflict(best, 1, entries)] if entries else []

@@ -1,0 +1,94 @@
+"""Turn features into a sentence's score, and the best evidence into a calibrated confidence.
+
+The numbers stand in ``weights.json`` beside this file; ``benchmarks/tune_answering.py`` fits them
+on the development questions and writes them with the command and the figures that it reached.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from qa.answering.analysis import Analysis
+from qa.answering.evidence import Candidate, concept_tokens, tokens_of
+from qa.index.snapshot import Snapshot
+
+WEIGHTS_FILE = Path(__file__).with_name("weights.json")
+
+
+REGIMES = ("en", "zh", "cross")
+"""English on English, Chinese on Chinese, and a question on passages of the other language: the
+signals mean different things in each, so each has its own weights."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Linear weights of one regime.
+
+    Attributes:
+        sentence: weight of each sentence feature.
+        confidence: weight of each feature of confidence.
+        bias: of confidence.
+        threshold: confidence below which the assistant abstains.
+        extra: how far below the best sentence a further one may score.
+    """
+
+    sentence: Mapping[str, float]
+    confidence: Mapping[str, float]
+    bias: float
+    threshold: float
+    extra: float
+
+
+@lru_cache(maxsize=1)
+def _models() -> dict[str, Model]:
+    raw = json.loads(WEIGHTS_FILE.read_text(encoding="utf-8"))
+    return {regime: Model(**raw[regime]) for regime in REGIMES}
+
+
+def model(regime: str) -> Model:
+    """Return the shipped weights of a regime."""
+    return _models()[regime]
+
+
+def sentence_score(candidate: Candidate, regime: str) -> float:
+    """Return how well a sentence fits the question; only differences matter."""
+    weights = model(regime).sentence
+    return sum(weights.get(name, 0.0) * value for name, value in candidate.features.items())
+
+
+def confidence_features(analysis: Analysis, chosen: Sequence[Candidate], pool: Sequence[Candidate], snapshot: Snapshot) -> dict[str, float]:
+    """Describe how well the chosen evidence meets the question, for the calibrated confidence."""
+    best = chosen[0]
+    near = [c for c in pool if c.passage in {x.passage for x in chosen}]
+    tokens = frozenset().union(*(tokens_of(c.text) for c in near), *(tokens_of(f"{c.document.title}") for c in chosen))
+    own = frozenset().union(*(tokens_of(c.text) for c in chosen), *(tokens_of(c.document.title) for c in chosen))
+    groups = concept_tokens(analysis)
+    idf = [max(snapshot.words.idf(t) for t in g) for g in groups]
+    total = sum(idf) or 1.0
+    unmet = [w for g, w in zip(groups, idf, strict=True) if tokens.isdisjoint(g)]
+    unknown = [w for g, w in zip(groups, idf, strict=True) if not any(t in snapshot.words for t in g)]
+    return {
+        "late": best.features["late"],
+        "cosine": best.features["cosine"],
+        "lexical": best.features["lexical"],
+        "near_coverage": 1 - sum(unmet) / total,
+        "own_coverage": sum(w for g, w in zip(groups, idf, strict=True) if not own.isdisjoint(g)) / total,
+        "unknown": sum(unknown) / total,
+        "worst_unmet": max(unmet, default=0.0) / 7.0,
+        "names": max(c.features["names_near"] for c in chosen),
+        "names_own": max(c.features["names"] for c in chosen),
+        "year": max(c.features["year"] for c in chosen),
+        "kind": best.features["kind"],
+    }
+
+
+def confidence(features: Mapping[str, float], regime: str) -> float:
+    """Return the calibrated probability that the evidence answers the question."""
+    weights = model(regime)
+    z = weights.bias + sum(weights.confidence.get(name, 0.0) * value for name, value in features.items())
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))

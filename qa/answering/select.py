@@ -1,0 +1,94 @@
+"""Choose the sentences of an answer from the candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qa.answering.analysis import Analysis
+from qa.answering.evidence import Candidate, dates_of, names_entry, quantities_of, tokens_of
+from qa.answering.scoring import sentence_score
+
+DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
+MANY = 5  # most sentences of a list or a development over time
+
+
+def order_candidates(analysis: Analysis, pool: Sequence[Candidate], regime: str) -> list[tuple[float, Candidate]]:
+    """Score candidates, best first; ties go to the earlier sentence of the earlier document."""
+    scored = [(sentence_score(c, regime) + _time_bonus(analysis, c, pool), c) for c in pool]
+    return sorted(scored, key=lambda pair: (-round(pair[0], 6), pair[1].document.id, pair[1].start))
+
+
+def _time_bonus(analysis: Analysis, candidate: Candidate, pool: Sequence[Candidate]) -> float:
+    """For "latest" and "first": favour the newest or oldest statement among those that fit."""
+    if not analysis.order:
+        return 0.0
+    own = _latest_date(candidate)
+    if not own:
+        return 0.0
+    known = sorted({d for d in map(_latest_date, pool) if d})
+    position = known.index(own) / max(1, len(known) - 1)
+    return 0.5 * (position if analysis.order == "latest" else 1 - position)
+
+
+def _latest_date(candidate: Candidate) -> int:
+    limit = int(candidate.document.as_of.replace("-", ""))
+    return max((int(d.value) for d in dates_of(candidate.text) if d.value <= limit), default=0)
+
+
+def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
+    """Choose evidence: the best sentence, and more where the kind of question calls for it."""
+    if not ordered:
+        return []
+    if analysis.sides:
+        return _both_sides(analysis, ordered, limit, extra)
+    best_score, best = ordered[0]
+    chosen = [best]
+    if analysis.kind == "change":
+        return _over_time(ordered, MANY, extra)
+    many = analysis.kind == "list"
+    margin = extra * (2.0 if many or analysis.kind == "why" else 1.0)
+    for score, candidate in ordered[1:]:
+        if len(chosen) >= (MANY if many else limit) or score < best_score - margin:
+            break
+        if not any(same(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
+    """Take the best sentence if it names both sides, and else the best sentence for each."""
+    a, b = analysis.sides
+    best_score, best = ordered[0]
+    chosen: list[Candidate] = []
+    both = next((c for s, c in ordered[:3] if names_entry(c.text, a) and names_entry(c.text, b)), None)
+    if both:
+        chosen.append(both)
+    for side in (a, b):
+        fitting = [c for s, c in ordered if names_entry(c.text, side) and s > best_score - 4 * extra]
+        numbered = [c for c in fitting if quantities_of(c.text)] or fitting
+        for candidate in numbered[:1]:
+            if not any(same(candidate, other) for other in chosen):
+                chosen.append(candidate)
+    if not chosen:
+        chosen = [best]
+    return chosen[: max(limit, 3)]
+
+
+def _over_time(ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
+    """Take dated statements near the best, and put them in order of date."""
+    best_score, best = ordered[0]
+    chosen = [best]
+    for score, candidate in ordered[1:]:
+        if len(chosen) >= limit or score < best_score - 2.5 * extra:
+            break
+        if dates_of(candidate.text) and not any(same(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    return sorted(chosen, key=lambda c: (_latest_date(c), c.document.id, c.start))
+
+
+def same(a: Candidate, b: Candidate) -> bool:
+    """Tell whether two sentences say the same: mostly the same words, or the same figures and names."""
+    one, other = tokens_of(a.text), tokens_of(b.text)
+    if not one or not other:
+        return a.text == b.text
+    return len(one & other) / min(len(one), len(other)) >= DUPLICATE

@@ -1,0 +1,72 @@
+"""Every error that this package raises on purpose.
+
+    QAError
+    ├── SettingsError        a setting is unknown or out of range
+    ├── BadQuestion          a question is empty, too long or holds no words
+    ├── CorpusError          a corpus file breaks a rule (names file and line)
+    ├── UnknownDocument      no document has the id
+    ├── ModelUnavailable     an embedding model cannot be loaded or is not what it should be
+    ├── IndexProblem
+    │   ├── IndexMissing     nothing has been built yet
+    │   ├── IndexStale       built from another corpus, model or setting
+    │   ├── IndexDamaged     files are missing or changed
+    │   └── IndexBusy        another process is building
+    ├── EvaluationError      a question file cannot be used
+    └── MissingExtra         an optional dependency is not installed
+
+Each message is one sentence or two that name the file or value and say what to do next.
+"""
+
+from __future__ import annotations
+
+
+class QAError(Exception):
+    """Root of this package's errors."""
+
+
+class SettingsError(QAError):
+    """A setting is unknown or out of range."""
+
+
+class BadQuestion(QAError):
+    """A question is empty, too long or holds no words."""
+
+
+class CorpusError(QAError):
+    """A corpus file breaks a rule; the message begins with file and line."""
+
+
+class UnknownDocument(QAError):
+    """No document has the id."""
+
+
+class ModelUnavailable(QAError):
+    """An embedding model cannot be loaded, or its weights are not the expected ones."""
+
+
+class IndexProblem(QAError):
+    """The index cannot be used as it is."""
+
+
+class IndexMissing(IndexProblem):
+    """No index has been built in the folder."""
+
+
+class IndexStale(IndexProblem):
+    """The index was built from another corpus, model or setting."""
+
+
+class IndexDamaged(IndexProblem):
+    """Files of the index are missing or differ from their digests."""
+
+
+class IndexBusy(IndexProblem):
+    """Another process holds the build lock."""
+
+
+class EvaluationError(QAError):
+    """A question file or baseline cannot be used."""
+
+
+class MissingExtra(QAError, ImportError):
+    """An optional dependency is not installed; the message is the install command."""

@@ -1,0 +1,1 @@
+"""Judge the assistant on question sets; sees only questions, answers and ids."""

@@ -1,0 +1,1 @@
+"""What text is made of: language, sentences, search tokens, quantities and names."""

@@ -1,0 +1,151 @@
+"""Names and terms in both languages, with their aliases: ``corpus/glossary.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qa.errors import CorpusError
+from qa.text.language import has_cjk
+
+COLUMNS = ("en", "zh", "aliases", "kind")
+NAME_KINDS = frozenset(
+    "company lab model product person chip law programme benchmark place agency organisation report event".split()
+)
+"""Kinds of entries that are names: a question that holds one asks about that very thing."""
+KINDS = NAME_KINDS | {"term"}
+
+_WORD = re.compile(r"[a-z0-9]+(?:[.][a-z0-9]+)*")
+_CJK_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_MAX_WORDS = 8
+_MAX_IDEOGRAPHS = 16
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row: an English form, a Chinese form, other forms, and what kind of thing it is."""
+
+    en: str
+    zh: str
+    aliases: tuple[str, ...]
+    kind: str
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the entry names one particular thing."""
+        return self.kind in NAME_KINDS
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All non-empty forms, English first."""
+        return tuple(form for form in (self.en, self.zh, *self.aliases) if form)
+
+
+@dataclass(frozen=True)
+class Mention:
+    """An entry found in a text."""
+
+    start: int
+    end: int
+    entry: Entry
+
+
+def _key(form: str) -> str:
+    return " ".join(_WORD.findall(form.lower()))
+
+
+class Glossary:
+    """Finds entries in text by their longest form; case, hyphens and spaces don't matter."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+        self._latin: dict[str, Entry] = {}
+        self._cjk: dict[str, Entry] = {}
+        for entry in self.entries:
+            for form in entry.forms:
+                if has_cjk(form):
+                    run = "".join(_CJK_RUN.findall(form))
+                    # A mixed form ("文心X1") is found by its whole spelling only.
+                    if run == form:
+                        self._cjk.setdefault(form, entry)
+                else:
+                    self._latin.setdefault(_key(form), entry)
+        self._latin.pop("", None)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @classmethod
+    def load(cls, path: Path) -> Glossary:
+        """Read a glossary file; a missing file is an empty glossary.
+
+        Raises:
+            CorpusError: a row lacks columns, names no form or has an unknown kind.
+        """
+        if not path.exists():
+            return cls(())
+        text = path.read_text(encoding="utf-8-sig")
+        return cls(_rows(text, path.name))
+
+    def mentions(self, text: str) -> list[Mention]:
+        """Return the longest non-overlapping mentions in order of position."""
+        found = self._latin_mentions(text) + self._cjk_mentions(text)
+        found.sort(key=lambda m: (m.start, -m.end))
+        kept: list[Mention] = []
+        for mention in found:
+            if not kept or mention.start >= kept[-1].end:
+                kept.append(mention)
+        return kept
+
+    def _latin_mentions(self, text: str) -> list[Mention]:
+        words = list(_WORD.finditer(text.lower())) if len(text.lower()) == len(text) else []
+        found = []
+        i = 0
+        while i < len(words):
+            for size in range(min(_MAX_WORDS, len(words) - i), 0, -1):
+                key = " ".join(w.group() for w in words[i : i + size])
+                entry = self._latin.get(key) or (self._latin.get(key[:-1]) if key.endswith("s") else None)
+                start, end = words[i].start(), words[i + size - 1].end()
+                # Short forms ("US", "GLM", "BYD") must be written in capitals to be names.
+                if entry and (len(key) > 3 or text[start:end] != text[start:end].lower() or any(map(str.isdigit, key))):
+                    found.append(Mention(start, end, entry))
+                    i += size - 1
+                    break
+            i += 1
+        return found
+
+    def _cjk_mentions(self, text: str) -> list[Mention]:
+        found = []
+        for run in _CJK_RUN.finditer(text):
+            i = run.start()
+            while i < run.end():
+                for size in range(min(_MAX_IDEOGRAPHS, run.end() - i), 1, -1):
+                    entry = self._cjk.get(text[i : i + size])
+                    if entry:
+                        found.append(Mention(i, i + size, entry))
+                        i += size - 1
+                        break
+                i += 1
+        return found
+
+
+def _rows(text: str, name: str) -> list[Entry]:
+    reader = csv.DictReader(io.StringIO(text))
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise CorpusError(f"{name}:1: the columns must be {', '.join(COLUMNS)}")
+    entries = []
+    for row in reader:
+        line = reader.line_num
+        if None in row or any(row[c] is None for c in COLUMNS):
+            raise CorpusError(f"{name}:{line}: the row must have {len(COLUMNS)} columns; quote a value with a comma")
+        if row["kind"] not in KINDS:
+            raise CorpusError(f"{name}:{line}: unknown kind {row['kind']!r}; use one of {', '.join(sorted(KINDS))}")
+        if not row["en"].strip() and not row["zh"].strip():
+            raise CorpusError(f"{name}:{line}: the row names nothing; fill en or zh")
+        aliases = tuple(a.strip() for a in row["aliases"].split("|") if a.strip())
+        entries.append(Entry(row["en"].strip(), row["zh"].strip(), aliases, row["kind"]))
+    return entries

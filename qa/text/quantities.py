@@ -1,0 +1,124 @@
+"""Numbers with units, and dates, in English and Chinese text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["percent", "points", "money", "count", "year", "date"]
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        "jan january|feb february|mar march|apr april|may|jun june|jul july|aug august|"
+        "sep sept september|oct october|nov november|dec december".split("|"),
+        1,
+    )
+    for name in names.split()
+}
+_MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + ")"
+_DATE = re.compile(
+    rf"\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<m1>{_MONTH})\.?,?\s+(?P<y1>(?:19|20)\d\d)\b"
+    rf"|\b(?P<m2>{_MONTH})\.?\s+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y2>(?:19|20)\d\d)\b"
+    rf"|\b(?P<m3>{_MONTH})\.?,?\s+(?:of\s+)?(?P<y3>(?:19|20)\d\d)\b"
+    r"|(?<!\d)(?P<y4>(?:19|20)\d\d)-(?P<m4>\d\d)-(?P<d4>\d\d)(?!\d)"
+    r"|(?<!\d)(?P<y5>(?:19|20)\d\d)\s*年\s*(?:(?P<m5>\d{1,2})\s*月\s*(?:(?P<d5>\d{1,2})\s*[日号])?|[底末初中])?"
+    r"|(?<![\d.,])(?P<y6>(?:19|20)\d\d)(?![\d%]|[.,]\d|\s*(?:年|million|billion|trillion|万|亿))",
+    re.IGNORECASE,
+)
+_SCALE = {
+    "thousand": 1e3, "k": 1e3, "million": 1e6, "mn": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9,
+    "trillion": 1e12, "tn": 1e12, "t": 1e12, "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8,
+    "千万": 1e7, "百万": 1e6, "万": 1e4, "千": 1e3,
+}  # fmt: skip
+_CURRENCY = {
+    "usd": "USD", "us$": "USD", "$": "USD", "dollar": "USD", "dollars": "USD", "美元": "USD", "rmb": "CNY",
+    "cny": "CNY", "yuan": "CNY", "¥": "CNY", "元": "CNY", "元人民币": "CNY", "人民币": "CNY", "renminbi": "CNY",
+    "hk$": "HKD", "hkd": "HKD", "港元": "HKD", "eur": "EUR", "€": "EUR", "euros": "EUR", "欧元": "EUR",
+}  # fmt: skip
+_NUMBER = re.compile(
+    r"(?P<before>US\$|HK\$|\$|¥|€|\b(?:USD|RMB|CNY|HKD|EUR)\s?|人民币)?"
+    r"(?<![\d.\w-])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?:\s?(?P<scale>万亿|千亿|百亿|亿|千万|百万|万|千|thousand\b|million\b|billion\b|trillion\b|mn\b|bn\b|tn\b))?"
+    r"(?P<after>\s?(?:%|percent(?:age)?[\s-]points?\b|percent\b|per cent\b|个?百分点|"
+    r"(?:US |Hong Kong )?dollars?\b|美元|元人民币|人民币|港元|欧元|元|yuan\b|USD\b|RMB\b|renminbi\b|euros?\b))?",
+    re.IGNORECASE,
+)
+_MODEL_NAME_BEFORE = re.compile(r"[A-Za-z][\w.]*[- ]?$")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number or date where it stands.
+
+    Attributes:
+        start, end: span in the text.
+        kind: percent, points (percentage points), money, count, year or date.
+        value: the number in plain units; a date as YYYYMMDD with zeros for what is not said.
+        unit: "%", "pp", a currency code, or the word that follows a count ("" for none).
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    value: float
+    unit: str
+
+
+def dates(text: str) -> list[Quantity]:
+    """Find dates, months with a year, and years."""
+    found = []
+    for match in _DATE.finditer(text):
+        group = match.groupdict()
+        year = next(int(group[k]) for k in ("y1", "y2", "y3", "y4", "y5", "y6") if group[k])
+        month_word = group["m1"] or group["m2"] or group["m3"]
+        month = _MONTHS[month_word.lower()] if month_word else int(group["m4"] or group["m5"] or 0)
+        day = int(group["d1"] or group["d2"] or group["d4"] or group["d5"] or 0)
+        kind: Kind = "date" if month else "year"
+        found.append(Quantity(*match.span(), kind, year * 10_000 + month * 100 + day, ""))
+    return found
+
+
+def years(text: str) -> set[int]:
+    """Return the years that a text names, in full dates too."""
+    return {int(d.value) // 10_000 for d in dates(text)}
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Find numbers that are not dates, with their unit, in order of position."""
+    taken = [(d.start, d.end) for d in dates(text)]
+    found = []
+    for match in _NUMBER.finditer(text):
+        start, end = match.span()
+        if any(a < match.end("number") and match.start("number") < b for a, b in taken):
+            continue
+        value = float(match.group("number").replace(",", ""))
+        scale = (match.group("scale") or "").lower()
+        value *= _SCALE.get(scale, 1.0)
+        before = (match.group("before") or "").strip().lower()
+        after = (match.group("after") or "").strip().lower()
+        kind, unit = _unit(before, after)
+        if kind == "count":
+            unit = _counted(text, end)
+        found.append(Quantity(start, end, kind, value, unit))
+    return found
+
+
+def _unit(before: str, after: str) -> tuple[Kind, str]:
+    if after in ("%", "percent", "per cent"):
+        return "percent", "%"
+    if "point" in after or "百分点" in after:
+        return "points", "pp"
+    for mark in (before, after.removeprefix("us ").removeprefix("hong kong ")):
+        if mark in _CURRENCY:
+            return "money", "HKD" if after.startswith("hong kong") else _CURRENCY[mark]
+    return "count", ""
+
+
+_NEXT_WORD = re.compile(r"\s?([a-zA-Z]{3,}|[\u4e00-\u9fff]{1,2})")
+
+
+def _counted(text: str, end: int) -> str:
+    match = _NEXT_WORD.match(text, end)
+    return match.group(1).lower() if match else ""
