@@ -79,7 +79,7 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     chosen = choose(analysis, ordered, limit, model(regime).extra)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
-    features = confidence_features(analysis, chosen, pool, snapshot)
+    features = confidence_features(analysis, chosen, pool, ordered, snapshot)
     return Evidence(regime, ranking, ordered, chosen, features, confidence(features, regime))
 
 

@@ -61,7 +61,13 @@ def sentence_score(candidate: Candidate, regime: str) -> float:
     return sum(weights.get(name, 0.0) * value for name, value in candidate.features.items())
 
 
-def confidence_features(analysis: Analysis, chosen: Sequence[Candidate], pool: Sequence[Candidate], snapshot: Snapshot) -> dict[str, float]:
+def confidence_features(
+    analysis: Analysis,
+    chosen: Sequence[Candidate],
+    pool: Sequence[Candidate],
+    ordered: Sequence[tuple[float, Candidate]],
+    snapshot: Snapshot,
+) -> dict[str, float]:
     """Describe how well the chosen evidence meets the question, for the calibrated confidence."""
     best = chosen[0]
     near = [c for c in pool if c.passage in {x.passage for x in chosen}]
@@ -84,6 +90,8 @@ def confidence_features(analysis: Analysis, chosen: Sequence[Candidate], pool: S
         "names_own": max(c.features["names"] for c in chosen),
         "year": max(c.features["year"] for c in chosen),
         "kind": best.features["kind"],
+        "top": ordered[0][0] / 10,
+        "margin": min(1.0, ordered[0][0] - ordered[min(5, len(ordered) - 1)][0]),
     }
 
 

@@ -1,0 +1,244 @@
+"""Fit the weights of sentence choice and of confidence on the development questions.
+
+Purpose: write qa/answering/weights.json. Only the development split is read.
+Run: python benchmarks/tune_answering.py [--write]
+
+Sentence weights: softmax regression over the candidate sentences of each question; a sentence is
+right in proportion to the expected patterns that it meets. Confidence: logistic regression on
+whether the chosen evidence is right (an unanswerable question never is). Both are fitted for each
+regime with an L2 pull towards the weights fitted on all regimes. Printed figures are
+cross-validated (five folds by question); the weights written are fitted on the whole split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from qa.answering import scoring
+from qa.answering.analysis import analyse
+from qa.answering.evidence import FEATURES, Candidate
+from qa.answering.followups import standalone
+from qa.answering.pipeline import gather
+from qa.answering.select import choose, order_candidates
+from qa.assistant import Assistant
+from qa.evaluation.questions import Question, load_questions
+from qa.retrieval.filters import Filters
+
+FOLDS = 5
+CONFIDENCE = (
+    "late", "cosine", "lexical", "near_coverage", "own_coverage", "unknown", "worst_unmet", "names", "names_own",
+    "year", "kind", "margin", "top",
+)  # fmt: skip
+
+
+@dataclass
+class Case:
+    question: Question
+    regime: str
+    analysis: object
+    pool: list[Candidate]
+    x: np.ndarray
+    y: np.ndarray
+
+
+def standing_alone(assistant: Assistant, question: Question) -> str:
+    resolved: list[str] = []
+    for text in [*question.history, question.question]:
+        resolved.append(standalone(text, resolved, assistant.snapshot.glossary))
+    return resolved[-1]
+
+
+def collect(assistant: Assistant, questions: list[Question]) -> list[Case]:
+    searcher = assistant._searcher
+    cases = []
+    for question in questions:
+        analysis = analyse(searcher.reader.read(standing_alone(assistant, question)))
+        languages = {"en", "zh"} if not question.answerable else {
+            analysis.language if not question.cross_lingual else ("en" if analysis.language == "zh" else "zh")
+        }
+        for language in sorted(languages):
+            found = gather(searcher, analysis, Filters(), language, 3)
+            pool = [c for _, c in found.ordered]
+            if not pool:
+                continue
+            x = np.asarray([[c.features[f] for f in FEATURES] for c in pool])
+            y = np.asarray([gain(question, c) for c in pool])
+            cases.append(Case(question, found.regime, analysis, pool, x, y))
+    return cases
+
+
+def gain(question: Question, candidate: Candidate) -> float:
+    if not question.answerable:
+        return 0.0
+    text = " ".join(candidate.text.split())
+    met = np.mean([re.search(p, text, re.IGNORECASE) is not None for p in question.expect])
+    return float(met) * (1.0 if candidate.document.id in question.documents else 0.5)
+
+
+def fit_softmax(cases: list[Case], prior: np.ndarray, pull: float) -> np.ndarray:
+    used = [c for c in cases if c.y.max() > 0]
+
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        total, grad = 0.0, np.zeros_like(w)
+        for case in used:
+            z = case.x @ w
+            z -= z.max()
+            p = np.exp(z) / np.exp(z).sum()
+            target = np.where(case.y >= case.y.max() * 0.99, case.y, case.y * 0.3)
+            # Probability mass on right sentences, whichever of them: -log sum(p * y).
+            mass = float((p * target).sum()) + 1e-9
+            total -= np.log(mass)
+            grad -= case.x.T @ (p * target / mass - p)
+        total += pull * float(((w - prior) ** 2).sum())
+        return total, grad + 2 * pull * (w - prior)
+
+    return minimize(loss, prior, jac=True, method="L-BFGS-B").x
+
+
+def fit_logistic(x: np.ndarray, y: np.ndarray, prior: np.ndarray, pull: float) -> np.ndarray:
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        z = x @ w[:-1] + w[-1]
+        p = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
+        weight = np.where(y > 0, 1.0, 1.0)
+        value = -(weight * (y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9))).sum()
+        grad = np.append(x.T @ (weight * (p - y)), (weight * (p - y)).sum())
+        d = w - prior
+        d[-1] = 0
+        return float(value + pull * (d**2).sum()), grad + 2 * pull * d
+
+    return minimize(loss, prior, jac=True, method="L-BFGS-B").x
+
+
+def install(weights: dict[str, dict[str, object]]) -> None:
+    models = {name: scoring.Model(**raw) for name, raw in weights.items()}
+    scoring._models = lambda: models  # type: ignore[assignment]
+
+
+def rechoose(assistant: Assistant, case: Case) -> tuple[bool, dict[str, float]]:
+    ordered = order_candidates(case.analysis, case.pool, case.regime)
+    chosen = choose(case.analysis, ordered, 3, scoring.model(case.regime).extra)
+    text = " ".join(" ".join(c.text.split()) for c in chosen)
+    right = case.question.answerable and case.question.met_by(text)
+    return right, scoring.confidence_features(case.analysis, chosen, case.pool, ordered, assistant.snapshot)
+
+
+def train(assistant: Assistant, cases: list[Case], extra: float, pull: float = 0.6) -> dict[str, dict[str, object]]:
+    start = np.asarray([5.0 if f in ("late", "lexical", "coverage") else 0.5 for f in FEATURES])
+    shared = fit_softmax(cases, start, 0.1)
+    regimes = {r: fit_softmax([c for c in cases if c.regime == r], shared, pull) for r in scoring.REGIMES}
+    weights = {
+        r: {"sentence": dict(zip(FEATURES, map(float, w), strict=True)), "confidence": {}, "bias": 0.0, "threshold": 0.5, "extra": extra}
+        for r, w in regimes.items()
+    }
+    install(weights)
+    rows = [(case.regime, *rechoose(assistant, case)) for case in cases]
+    x = np.asarray([[f[name] for name in CONFIDENCE] for _, _, f in rows])
+    y = np.asarray([float(right) for _, right, _ in rows])
+    regime = np.asarray([r for r, _, _ in rows])
+    shared = fit_logistic(x, y, np.zeros(len(CONFIDENCE) + 1), 0.3)
+    for name in scoring.REGIMES:
+        mask = regime == name
+        w = fit_logistic(x[mask], y[mask], shared, 1.0)
+        weights[name]["confidence"] = dict(zip(CONFIDENCE, map(float, w[:-1]), strict=True))
+        weights[name]["bias"] = float(w[-1])
+    install(weights)
+    return weights
+
+
+def evaluate(assistant: Assistant, questions: list[Question]) -> list[tuple[Question, float, str, bool, bool]]:
+    """Run both languages as the pipeline does; return confidence, regime, right and first right."""
+    searcher = assistant._searcher
+    rows = []
+    for question in questions:
+        analysis = analyse(searcher.reader.read(standing_alone(assistant, question)))
+        found = [gather(searcher, analysis, Filters(), language, 3) for language in ("en", "zh")]
+        found.sort(key=lambda e: e.regime == "cross")
+        entry = []
+        for e in found:
+            text = " ".join(" ".join(c.text.split()) for c in e.chosen)
+            right = question.answerable and bool(e.chosen) and question.met_by(text)
+            first = right and question.met_by(" ".join(e.chosen[0].text.split()))
+            entry.append((e.confidence, e.regime, right, first))
+        rows.append((question, entry))
+    return rows
+
+
+def outcome(rows, thresholds: dict[str, float]) -> dict[str, float]:
+    tp = fp = fn = right = answerable = first = 0
+    for question, entry in rows:
+        own = entry[0]
+        pick = own if own[0] >= thresholds[own[1]] else max(entry, key=lambda e: e[0] - thresholds[e[1]])
+        abstain = pick[0] < thresholds[pick[1]]
+        if question.answerable:
+            answerable += 1
+            fp += abstain
+            right += (not abstain) and pick[2]
+            first += (not abstain) and pick[3]
+        else:
+            tp += abstain
+            fn += not abstain
+    return {
+        "right": right / max(1, answerable), "first": first / max(1, answerable), "f1": 2 * tp / max(1, 2 * tp + fp + fn),
+        "refused": fp / max(1, answerable), "unanswerable_answered": fn / max(1, tp + fn),
+    }  # fmt: skip
+
+
+def choose_thresholds(rows) -> dict[str, float]:
+    best, chosen = -1.0, {r: 0.5 for r in scoring.REGIMES}
+    grid = np.arange(0.08, 0.72, 0.04)
+    for _ in range(2):
+        for name in ("en", "zh", "cross"):
+            for t in grid:
+                trial = {**chosen, name: float(t)}
+                o = outcome(rows, trial)
+                value = o["right"] + o["f1"]
+                if value > best + 1e-9:
+                    best, chosen = value, trial
+    return chosen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write qa/answering/weights.json")
+    parser.add_argument("--extra", type=float, default=0.7)
+    args = parser.parse_args()
+    assistant = Assistant.open()
+    questions = load_questions("dev")
+    cases = collect(assistant, questions)
+    held: list = []
+    for fold in range(FOLDS):
+        part = [q for i, q in enumerate(questions) if i % FOLDS == fold]
+        ids = {q.id for q in part}
+        train(assistant, [c for c in cases if c.question.id not in ids], args.extra)
+        held += evaluate(assistant, part)
+    thresholds = choose_thresholds(held)
+    figures = outcome(held, thresholds)
+    for name, value in figures.items():
+        print(f"cross-validated {name}: {value:.4f}")
+    print("thresholds", {k: round(v, 2) for k, v in thresholds.items()})
+    weights = train(assistant, cases, args.extra)
+    for name, threshold in thresholds.items():
+        weights[name]["threshold"] = threshold
+    for name in scoring.REGIMES:
+        print(name, {k: round(v, 2) for k, v in weights[name]["sentence"].items()})
+        print("   ", {k: round(v, 2) for k, v in weights[name]["confidence"].items()}, round(weights[name]["bias"], 2))
+    if args.write:
+        text = json.dumps({n: _rounded(w) for n, w in weights.items()}, indent=1) + "\n"
+        scoring.WEIGHTS_FILE.write_text(text, encoding="utf-8")
+        print(f"wrote {scoring.WEIGHTS_FILE}")
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()

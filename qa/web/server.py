@@ -1,0 +1,58 @@
+"""Find a port and run the application on it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import uvicorn
+
+from qa.errors import SettingsError
+from qa.settings import Settings
+from qa.web.app import create_app
+
+PORTS_TRIED = 50
+
+
+def run(settings: Settings, host: str, port: int) -> None:
+    """Serve on the first free port and print the address.
+
+    Raises:
+        SettingsError: the host is unknown or no port is free.
+        OSError: the folder for conversations cannot be written.
+    """
+    app = create_app(settings)
+    listener = listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    sys.stdout.write(f"The page is at {address} (Ctrl+C stops it)\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the first free port from ``port`` on.
+
+    The socket is handed to the server still bound, so no other program can take the port between.
+
+    Raises:
+        SettingsError: the host is unknown or no port is free.
+    """
+    try:
+        family, kind, protocol, _, _ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"the host {host!r} is not an address of this machine; use 127.0.0.1") from error
+    last = min(port + PORTS_TRIED, 65_536)
+    for candidate in range(port, last):
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if sys.platform != "win32":  # there it would allow a second server on the same port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, candidate))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise SettingsError(f"no free port from {port} to {last - 1} on {host}; choose another with --port or --host")
