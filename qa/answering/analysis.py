@@ -16,6 +16,7 @@ Kind = Literal["number", "date", "entity", "yesno", "definition", "list", "compa
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
+        ("why", r"\bwhy\b|\bhow come\b|\bwhat (?:is|was|were|are) the (?:reason|point|cause|rationale|reasoning|logic)|\breasons?\b|\bwhat explains\b|为什么|为何|原因|何以|缘由"),
         (
             "change",
             r"\bhow (?:did|has|have|was|were)\b.*\b(?:chang|develop|evolv|grow|grew|shift|progress|mov|fall|fell|rise|rose|risen)"
@@ -27,16 +28,16 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
             r"|\bhow (?:much|far|many)\b.*\b(?:than|ahead|behind)\b|相比|比较|对比|与.+(?:差距|之比)|还是|孰|分别|谁更|哪个更",
         ),
         ("list", r"^(?:list|name|enumerate)\b|\b(?:which|what) (?:\w+ ){0,3}(?:\w+(?:ies|[^aeius]s)) (?:are|were|have|did|do|has)\b|\bwhat are\b|哪些|列出|列举|有何"),
-        ("date", r"\bwhen\b|\b(?:what|which) (?:date|day|month|year)\b|\bsince when\b|\bhow (?:old|recently)\b|何时|什么时候|哪(?:一)?[年天月]|几月|日期|多久前"),
+        ("date", r"\bwhen\b|\b(?:release|launch|listing|start|publication|effective|filing) dates?\b|\bdate of\b|\b(?:what|which) (?:date|day|month|year)\b|\bsince when\b|\bhow (?:old|recently)\b|何时|什么时候|哪(?:一)?[年天月]|几月|日期|多久前"),
         (
             "number",
             r"\bhow (?:many|much|large|big|small|high|low|long|often|fast|far|wide|expensive|cheap|old)\b|\bwhat (?:share|percent|percentage|proportion|"
-            r"number|amount|price|cost|score|size|rate|figure|value|valuation|fraction|portion)\b|\b(?:number|share|percentage|cost|price|total|value|"
+            r"number|amount|price|cost|score|size|rate|figure|value|valuation|fraction|portion|count|tally|total|revenue|loss|profit|capital|budget|target)\b|\b(?:count|tally|price|cost|revenue|net loss|profit|valuation|market share|downloads|shipments|users|mau|dau|drop|fall|score|parameters?)\s*(?:of|in|for|by|latest|20\d\d|\?|$)|\b(?:number|share|percentage|cost|price|total|value|"
             r"valuation|score|size|revenue|growth rate|market share) of\b|多少|几[家个项款次亿万倍成]|多[大高长快贵远]|占比|比例|规模|金额|数量|估值|得分",
         ),
         ("entity", r"\b(?:who|whom|whose)\b|\b(?:which|what) (?:\w+ )?(?:company|firm|lab|laboratory|city|country|province|person|model|chip|agency|ministry|university|organi[sz]ation|body|court|law|benchmark|maker|start-?up|state|institution|team|investor|regulator)\b|谁|哪(?:家|个|座|款|所|位|国|一家|一个)"),
-        ("why", r"^\s*why\b|\bwhy (?:did|does|do|is|are|was|were|has|have)\b|\breasons?\b|\bhow (?:do|does|did|can|could|is|are)\b|为什么|为何|原因|如何|怎样|怎么"),
         ("yesno", r"^\s*(?:did|does|do|is|are|was|were|has|have|had|can|could|will|would|may|must|should)\b|是否|有没有|是不是|能否|吗\s*[？?]?\s*$"),
+        ("why", r"\bhow (?:do|does|did|can|could|is|are|was|were)\b|如何|怎样|怎么"),
         ("definition", r"^\s*what(?:'s| is| was| does)\b|^\s*(?:define|explain|describe)\b|什么是|是什么|指什么|定义"),
     )
 )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from qa.answering.analysis import Analysis
 from qa.answering.answer import Citation, Sentence
-from qa.answering.evidence import Candidate, dates_of, quantities_of
+from qa.answering.evidence import Candidate
+from qa.answering.facts import dates_of, quantities_of
 from qa.answering.verify import support
 from qa.index.snapshot import Snapshot
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from qa.answering.answer import Conflict, ConflictValue
 from qa.answering.compose import flat, speaks_for
-from qa.answering.evidence import Candidate, dates_of, quantities_of, tokens_of
+from qa.answering.evidence import Candidate
+from qa.answering.facts import dates_of, quantities_of, tokens_of
 from qa.text.quantities import Quantity
 
 ALIKE = 0.45  # share of words in common from which two sentences speak of the same thing

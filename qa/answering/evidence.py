@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qa.answering.analysis import Analysis
+from qa.answering.demands import Met, demands_of, met
+from qa.answering.facts import dates_of, quantities_of, tokens_of
 from qa.documents.model import Document
 from qa.index.snapshot import Snapshot
 from qa.retrieval.search import Ranking, minmax
-from qa.text.glossary import Entry
+from qa.text.glossary import Mention
 from qa.text.language import has_cjk
-from qa.text.quantities import Quantity, dates, quantities
-from qa.text.tokens import STOP_IDEOGRAPHS, search_tokens
+from qa.text.tokens import STOP_IDEOGRAPHS, STOP_WORDS, search_tokens
 
 PASSAGES = 24
-"""Passages whose sentences are looked at; the right one lies deeper in under 1% of development questions."""
+"""Passages whose sentences are looked at; the right one lies deeper in under 3% of development questions."""
 
-FEATURES = ("late", "cosine", "lexical", "passage", "coverage", "names", "names_near", "year", "kind", "length", "own_language")
+FEATURES = (
+    "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "passage", "coverage", "rarest", "names", "all_names", "years",
+    "months", "parts", "measures", "identity", "product", "period", "kind", "latest", "earliest", "neighbour", "length",
+)  # fmt: skip
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Candidate:
         passage: number of its passage.
         document: its document.
         start, end: its span in the document's text.
+        met: how far it meets the question's demands.
         features: by name, in the order of FEATURES.
     """
 
@@ -40,47 +48,13 @@ class Candidate:
     document: Document
     start: int
     end: int
+    met: Met
     features: dict[str, float]
 
     @property
     def text(self) -> str:
         """The sentence, an exact slice of its document."""
         return self.document.text[self.start : self.end]
-
-
-@lru_cache(maxsize=50_000)
-def tokens_of(text: str) -> frozenset[str]:
-    """Return the distinct search tokens of a text."""
-    return frozenset(search_tokens(text))
-
-
-@lru_cache(maxsize=50_000)
-def dates_of(text: str) -> tuple[Quantity, ...]:
-    """Return the dates of a sentence."""
-    return tuple(dates(text))
-
-
-@lru_cache(maxsize=50_000)
-def quantities_of(text: str) -> tuple[Quantity, ...]:
-    """Return the quantities of a sentence."""
-    return tuple(quantities(text))
-
-
-def names_entry(text: str, entry: Entry) -> bool:
-    """Tell whether a text names an entry in any of its forms."""
-    folded = f" {_plain(text)} "
-    for form in entry.forms:
-        if has_cjk(form):
-            if form in text:
-                return True
-        elif f" {_plain(form)} " in folded or f" {_plain(form)}s " in folded:
-            return True
-    return False
-
-
-@lru_cache(maxsize=50_000)
-def _plain(text: str) -> str:
-    return " ".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split())
 
 
 def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passages: int = PASSAGES) -> list[Candidate]:
@@ -93,23 +67,28 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
     possible = sum(snapshot.sentence_words.idf(t) for t in set(query.own_tokens)) or 1.0
     lexical = snapshot.sentence_words.scores(query.tokens, query.weights)
     concepts = concept_tokens(analysis)
-    idf = {t: snapshot.words.idf(t) for group in concepts for t in group}
-    weight = [max(idf[t] for t in group if t in idf) if group else 0.0 for group in concepts]
+    weight = [max(snapshot.words.idf(t) for t in group) for group in concepts]
     total = sum(weight) or 1.0
-    found = []
+    wanted = demands_of(analysis)
+
+    def rarity(mention: Mention) -> float:
+        return max((snapshot.words.idf(t) for t in search_tokens(query.text[mention.start : mention.end])), default=0.0)
+
+    found: list[Candidate] = []
     for order, row in enumerate(rows):
         passage = snapshot.passages[row]
         document = snapshot.documents[passage.document_id]
-        near = f"{document.title} {passage.heading} " + document.text[passage.start : passage.end]
-        context = tokens_of(f"{document.title} {passage.heading}")
+        heading = f"{document.title} {passage.heading}"
+        around = document.text[passage.start : passage.end]
         first = int(snapshot.sentence_rows[row])
+        support = TokenSupport(analysis, ranking, snapshot, row)
         for offset, (start, end) in enumerate(passage.sentences):
             number = first + offset
             text = document.text[start:end]
-            tokens = tokens_of(text) | context
-            covered = sum(w for group, w in zip(concepts, weight, strict=True) if not tokens.isdisjoint(group)) / total
-            cosine = float(np.asarray(snapshot.sentence_vectors[number], dtype=np.float32) @ ranking.encoded.pooled)
-            names = query.names
+            tokens = tokens_of(text) | tokens_of(heading)
+            missed = [w for group, w in zip(concepts, weight, strict=True) if tokens.isdisjoint(group)]
+            judged = met(wanted, text, heading, around, lambda m, n=number, s=support: s.likeness(n, m), rarity)
+            mean, rare, weakest = support.summary(number)
             found.append(
                 Candidate(
                     number,
@@ -117,22 +96,56 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
                     document,
                     start,
                     end,
+                    judged,
                     {
                         "late": ranking.sentences.get(number, 0.0),
-                        "cosine": cosine,
+                        "late_content": mean,
+                        "late_rare": rare,
+                        "late_weakest": weakest,
+                        "cosine": float(np.asarray(snapshot.sentence_vectors[number], dtype=np.float32) @ ranking.encoded.pooled),
                         "lexical": float(lexical[number]) / possible,
                         "passage": float(scores[order]),
-                        "coverage": covered,
-                        "names": _share(names_entry(text, n) for n in names),
-                        "names_near": _share(names_entry(near, n) for n in names),
-                        "year": _year_fit(analysis, text),
+                        "coverage": 1 - sum(missed) / total,
+                        "rarest": 1 - max(missed, default=0.0) / max(weight, default=1.0),
+                        "names": judged.names,
+                        "all_names": judged.all_names,
+                        "years": judged.years,
+                        "months": judged.months,
+                        "parts": judged.parts,
+                        "measures": judged.measures,
+                        "identity": judged.identity,
+                        "product": judged.product,
+                        "period": _period_fit(analysis, text),
                         "kind": _kind_fit(analysis, text),
-                        "length": min(1.0, len(text) / 300),
-                        "own_language": float(document.language == query.language),
+                        "latest": 0.0,
+                        "earliest": 0.0,
+                        "neighbour": 0.0,
+                        "length": min(1.0, len(text) / (300 if document.language == "en" else 120)),
                     },
                 )
             )
+    _relate(analysis, found)
     return found
+
+
+def _relate(analysis: Analysis, found: Sequence[Candidate]) -> None:
+    """Fill in the features that compare a candidate with the others."""
+    order = analysis.order
+    known = sorted({d for d in map(latest_date, found) if d}) if order else []
+    by_row = {c.row: c for c in found}
+    for candidate in found:
+        own = latest_date(candidate) if order else 0
+        if own:
+            position = known.index(own) / max(1, len(known) - 1)
+            candidate.features[order] = position if order == "latest" else 1 - position
+        beside = [by_row[r] for r in (candidate.row - 1, candidate.row + 1) if r in by_row]
+        candidate.features["neighbour"] = max((c.features["late"] for c in beside if c.passage == candidate.passage), default=0.0)
+
+
+def latest_date(candidate: Candidate) -> int:
+    """Return the latest date of a sentence that is not in the future of its document, or 0."""
+    limit = int(candidate.document.as_of.replace("-", ""))
+    return max((int(d.value) for d in dates_of(candidate.text) if d.value <= limit), default=0)
 
 
 def concept_tokens(analysis: Analysis) -> list[frozenset[str]]:
@@ -156,28 +169,83 @@ def concept_tokens(analysis: Analysis) -> list[frozenset[str]]:
     return [g for g in groups if g]
 
 
-def _share(values: Iterable[bool]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else 1.0
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_ASKING = frozenset("did does do was were has have had be many much long often far get got name list tell give".split())
+# Cosines of trained token vectors: unrelated words lie near 0.3, the same word near 0.8.
+_LIKE_FLOOR, _LIKE_CEILING = 0.35, 0.75
 
 
-def _year_fit(analysis: Analysis, text: str) -> float:
-    """1 if the sentence's dates fit the question's, -1 if they contradict, 0 if nothing can be said."""
+class TokenSupport:
+    """How well each token of the question is matched by each sentence of one passage."""
+
+    def __init__(self, analysis: Analysis, ranking: Ranking, snapshot: Snapshot, row: int) -> None:
+        query = analysis.query
+        document = snapshot.documents[snapshot.passages[row].document_id]
+        self._own = document.language == query.language
+        text = query.text if self._own else query.translation or query.text
+        self._offsets = ranking.encoded.offsets
+        self._content, self._idf = _content_tokens(text, self._offsets, snapshot)
+        self._columns: dict[int, int] = {}
+        begin, end = int(snapshot.token_rows[row]), int(snapshot.token_rows[row + 1])
+        if ranking.readable and end > begin and len(self._offsets):
+            owners = np.asarray(snapshot.token_sentences[begin:end])
+            cuts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
+            similarity = ranking.encoded.tokens @ np.asarray(snapshot.tokens[begin:end], dtype=np.float32).T / np.float32(127)
+            self._best = np.maximum.reduceat(similarity, cuts, axis=1)
+            self._columns = {int(owners[c]): i for i, c in enumerate(cuts)}
+
+    def summary(self, number: int) -> tuple[float, float, float]:
+        """Return the mean over content tokens, the mean weighted by rarity, and the mean of the two weakest."""
+        column = self._columns.get(number)
+        if column is None or not len(self._content):
+            return 0.0, 0.0, 0.0
+        best = self._best[self._content, column]
+        return float(best.mean()), float((best * self._idf).sum() / self._idf.sum()), float(np.sort(best)[:2].mean())
+
+    def likeness(self, number: int, mention: Mention) -> float:
+        """Return how near a sentence comes to a term of the question, 0 to 1; 0.5 if it can't be told."""
+        column = self._columns.get(number)
+        if column is None or not self._own:
+            return 0.5
+        inside = (self._offsets[:, 0] < mention.end) & (self._offsets[:, 1] > mention.start)
+        if not inside.any():
+            return 0.5
+        nearest = float(self._best[inside, column].mean())
+        return min(1.0, max(0.0, (nearest - _LIKE_FLOOR) / (_LIKE_CEILING - _LIKE_FLOOR)))
+
+
+def _content_tokens(text: str, offsets: NDArray[np.int32], snapshot: Snapshot) -> tuple[NDArray[np.int64], Floats]:
+    """Return the numbers of the tokens that belong to words with meaning, and the rarity of these words."""
+    spans = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
+    numbers, idf = [], []
+    for i, (start, _) in enumerate(offsets.tolist()):
+        word = next((w for a, b, w in spans if a <= start < b), "")
+        if word and word not in STOP_WORDS and word not in _ASKING:
+            numbers.append(i)
+            idf.append(max((snapshot.words.idf(t) for t in tokens_of(word)), default=1.0))
+    return np.asarray(numbers, dtype=np.int64), np.asarray(idf, dtype=np.float32)
+
+
+def _period_fit(analysis: Analysis, text: str) -> float:
+    """1 if a date of the sentence lies inside the question's bound, -1 if all lie outside, else 0."""
+    period = analysis.period
     found = dates_of(text)
-    if analysis.period is not None:
-        inside = [d for d in found if analysis.period.since <= d.value <= analysis.period.until or d.kind == "year" and analysis.period.since // 10_000 < d.value // 10_000 < analysis.period.until // 10_000]
-        return 1.0 if inside else (-1.0 if found else 0.0)
-    asked = analysis.query.years
-    if not asked:
+    if period is None or not found:
         return 0.0
-    own = {int(d.value) // 10_000 for d in found}
-    return 1.0 if asked <= own else (0.5 if asked & own else (-1.0 if own else 0.0))
+    inside = [
+        d
+        for d in found
+        if period.since <= d.value <= period.until
+        or (d.kind == "year" and period.since // 10_000 <= d.value // 10_000 < period.until // 10_000)
+        or (d.kind == "date" and d.value % 100 == 0 and period.since <= d.value + 31 and d.value <= period.until)
+    ]
+    return 1.0 if inside else -1.0
 
 
 def _kind_fit(analysis: Analysis, text: str) -> float:
     """1 if the sentence holds what the kind of question asks for, beyond what the question says."""
     kind = analysis.kind
-    if kind == "number" or kind == "comparison" or kind == "change":
+    if kind in ("number", "comparison", "change"):
         said = {q.value for q in quantities_of(analysis.query.text)}
         return float(any(q.value not in said for q in quantities_of(text)))
     if kind == "date":

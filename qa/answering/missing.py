@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qa.answering.analysis import Analysis
-from qa.answering.evidence import Candidate, concept_tokens, dates_of, names_entry, tokens_of
+from qa.answering.evidence import Candidate, concept_tokens
+from qa.answering.facts import dates_of, names_entry, tokens_of
 from qa.index.snapshot import Snapshot
 
 _WORDS = {

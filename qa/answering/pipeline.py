@@ -16,13 +16,18 @@ from qa.answering.conflicts import conflict, rivals
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
-from qa.answering.scoring import confidence, confidence_features, model
+from qa.answering.scoring import confidence, model
+from qa.answering.sufficiency import confidence_features
 from qa.answering.select import choose, order_candidates, same
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
 
 SHOWN_HITS = 8
+SURE = 0.8
+"""Confidence from which evidence in the question's language is taken without a look at the other."""
+HOME = 0.1
+"""How much more confident evidence in the other language must be to be preferred."""
 
 
 class Clock:
@@ -41,6 +46,20 @@ class Clock:
     def total(self) -> dict[str, float]:
         """Return the steps and their total."""
         return {**self.steps, "total": round((time.perf_counter() - self._began) * 1000, 2)}
+
+
+def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: Filters) -> str:
+    """Return the question as it stands without the conversation."""
+
+    def answer_to(earlier: str) -> str:
+        analysis = analyse(searcher.reader.read(earlier))
+        found = gather(searcher, analysis, filters, analysis.language, 1)
+        return found.chosen[0].text if found.chosen else ""
+
+    resolved: list[str] = []
+    for text in [*history, question]:
+        resolved.append(standalone(text, resolved, searcher.snapshot.glossary, answer_to))
+    return resolved[-1]
 
 
 @dataclass(frozen=True)
@@ -75,12 +94,19 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
         known = {c.row for c in pool}
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
-    ordered = order_candidates(analysis, pool, regime)
+    ordered = order_candidates(pool, regime)
     chosen = choose(analysis, ordered, limit, model(regime).extra)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
     features = confidence_features(analysis, chosen, pool, ordered, snapshot)
     return Evidence(regime, ranking, ordered, chosen, features, confidence(features, regime))
+
+
+def prefer(found: Sequence[Evidence]) -> Evidence:
+    """Choose between the evidence in the question's language (first) and in the other."""
+    if len(found) == 1 or found[0].confidence + HOME >= found[1].confidence:
+        return found[0]
+    return found[1]
 
 
 def _without(query: Query, forms: Sequence[str]) -> str:
@@ -103,18 +129,13 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
     """
     clock = Clock()
     snapshot = searcher.snapshot
-    complete = question
-    resolved: list[str] = []
-    for earlier in [*history, question]:
-        complete = standalone(earlier, resolved, snapshot.glossary)
-        resolved.append(complete)
+    complete = resolve(searcher, question, history, filters)
     analysis = analyse(searcher.reader.read(complete))
     clock.lap("analyse")
     found = [gather(searcher, analysis, filters, analysis.language, limit)]
-    if found[0].confidence < model(found[0].regime).threshold:
+    if found[0].confidence < SURE:
         found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit))
-    # Evidence in the question's language comes first; the other language is asked when it falls short.
-    evidence = max(found, key=lambda e: e.confidence - model(e.regime).threshold)
+    evidence = prefer(found)
     clock.lap("retrieve")
     chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence
     hits = tuple(searcher.hits([e.ranking for e in found], SHOWN_HITS))

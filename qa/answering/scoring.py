@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from qa.answering.analysis import Analysis
-from qa.answering.evidence import Candidate, concept_tokens, tokens_of
-from qa.index.snapshot import Snapshot
+from qa.answering.evidence import Candidate
 
 WEIGHTS_FILE = Path(__file__).with_name("weights.json")
 
@@ -59,40 +57,6 @@ def sentence_score(candidate: Candidate, regime: str) -> float:
     """Return how well a sentence fits the question; only differences matter."""
     weights = model(regime).sentence
     return sum(weights.get(name, 0.0) * value for name, value in candidate.features.items())
-
-
-def confidence_features(
-    analysis: Analysis,
-    chosen: Sequence[Candidate],
-    pool: Sequence[Candidate],
-    ordered: Sequence[tuple[float, Candidate]],
-    snapshot: Snapshot,
-) -> dict[str, float]:
-    """Describe how well the chosen evidence meets the question, for the calibrated confidence."""
-    best = chosen[0]
-    near = [c for c in pool if c.passage in {x.passage for x in chosen}]
-    tokens = frozenset().union(*(tokens_of(c.text) for c in near), *(tokens_of(f"{c.document.title}") for c in chosen))
-    own = frozenset().union(*(tokens_of(c.text) for c in chosen), *(tokens_of(c.document.title) for c in chosen))
-    groups = concept_tokens(analysis)
-    idf = [max(snapshot.words.idf(t) for t in g) for g in groups]
-    total = sum(idf) or 1.0
-    unmet = [w for g, w in zip(groups, idf, strict=True) if tokens.isdisjoint(g)]
-    unknown = [w for g, w in zip(groups, idf, strict=True) if not any(t in snapshot.words for t in g)]
-    return {
-        "late": best.features["late"],
-        "cosine": best.features["cosine"],
-        "lexical": best.features["lexical"],
-        "near_coverage": 1 - sum(unmet) / total,
-        "own_coverage": sum(w for g, w in zip(groups, idf, strict=True) if not own.isdisjoint(g)) / total,
-        "unknown": sum(unknown) / total,
-        "worst_unmet": max(unmet, default=0.0) / 7.0,
-        "names": max(c.features["names_near"] for c in chosen),
-        "names_own": max(c.features["names"] for c in chosen),
-        "year": max(c.features["year"] for c in chosen),
-        "kind": best.features["kind"],
-        "top": ordered[0][0] / 10,
-        "margin": min(1.0, ordered[0][0] - ordered[min(5, len(ordered) - 1)][0]),
-    }
 
 
 def confidence(features: Mapping[str, float], regime: str) -> float:

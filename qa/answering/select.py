@@ -5,34 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qa.answering.analysis import Analysis
-from qa.answering.evidence import Candidate, dates_of, names_entry, quantities_of, tokens_of
+from qa.answering.evidence import Candidate, latest_date
+from qa.answering.facts import dates_of, names_entry, quantities_of, tokens_of
 from qa.answering.scoring import sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
-MANY = 5  # most sentences of a list or a development over time
+MANY = 5  # most sentences of a list, an explanation or a development over time
 
 
-def order_candidates(analysis: Analysis, pool: Sequence[Candidate], regime: str) -> list[tuple[float, Candidate]]:
+def order_candidates(pool: Sequence[Candidate], regime: str) -> list[tuple[float, Candidate]]:
     """Score candidates, best first; ties go to the earlier sentence of the earlier document."""
-    scored = [(sentence_score(c, regime) + _time_bonus(analysis, c, pool), c) for c in pool]
+    scored = [(sentence_score(c, regime), c) for c in pool]
     return sorted(scored, key=lambda pair: (-round(pair[0], 6), pair[1].document.id, pair[1].start))
-
-
-def _time_bonus(analysis: Analysis, candidate: Candidate, pool: Sequence[Candidate]) -> float:
-    """For "latest" and "first": favour the newest or oldest statement among those that fit."""
-    if not analysis.order:
-        return 0.0
-    own = _latest_date(candidate)
-    if not own:
-        return 0.0
-    known = sorted({d for d in map(_latest_date, pool) if d})
-    position = known.index(own) / max(1, len(known) - 1)
-    return 0.5 * (position if analysis.order == "latest" else 1 - position)
-
-
-def _latest_date(candidate: Candidate) -> int:
-    limit = int(candidate.document.as_of.replace("-", ""))
-    return max((int(d.value) for d in dates_of(candidate.text) if d.value <= limit), default=0)
 
 
 def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
@@ -45,8 +29,8 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
     chosen = [best]
     if analysis.kind == "change":
         return _over_time(ordered, MANY, extra)
-    many = analysis.kind == "list"
-    margin = extra * (2.0 if many or analysis.kind == "why" else 1.0)
+    many = analysis.kind in ("list", "why")
+    margin = extra * (1.5 if many else 1.0)
     for score, candidate in ordered[1:]:
         if len(chosen) >= (MANY if many else limit) or score < best_score - margin:
             break
@@ -71,7 +55,20 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
                 chosen.append(candidate)
     if not chosen:
         chosen = [best]
-    return chosen[: max(limit, 3)]
+    return _fill(analysis, ordered, chosen, MANY, extra)
+
+
+def _fill(
+    analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], chosen: list[Candidate], limit: int, extra: float
+) -> list[Candidate]:
+    """Add the next best sentences, as long as they are about as good as the best."""
+    best = ordered[0][0]
+    for score, candidate in ordered:
+        if len(chosen) >= limit or score < best - extra:
+            break
+        if not any(same(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    return chosen
 
 
 def _over_time(ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
@@ -83,7 +80,7 @@ def _over_time(ordered: Sequence[tuple[float, Candidate]], limit: int, extra: fl
             break
         if dates_of(candidate.text) and not any(same(candidate, other) for other in chosen):
             chosen.append(candidate)
-    return sorted(chosen, key=lambda c: (_latest_date(c), c.document.id, c.start))
+    return sorted(chosen, key=lambda c: (latest_date(c), c.document.id, c.start))
 
 
 def same(a: Candidate, b: Candidate) -> bool:

@@ -68,6 +68,8 @@ def _front_matter(block: str, name: str) -> dict[str, Any]:
         line = mark.line + 2 if mark else 1
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise CorpusError(f"{name}:{line}: front matter cannot be read: {problem}; quote values with a colon") from error
+    except ValueError as error:  # a date that is in no calendar
+        raise CorpusError(f"{name}:1: front matter cannot be read: {error}; write dates like 2026-07-01") from error
     if not isinstance(fields, dict):
         raise CorpusError(f"{name}:1: front matter must be lines of 'key: value'")
     missing = [key for key in REQUIRED if key not in fields]
@@ -80,9 +82,11 @@ def _front_matter(block: str, name: str) -> dict[str, Any]:
         raise CorpusError(f"{name}:1: unknown topic {fields['topic']!r}; use one of {', '.join(TOPICS)}")
     as_of = fields["as_of"]
     try:
-        fields["as_of"] = (as_of if isinstance(as_of, datetime.date) else datetime.date.fromisoformat(str(as_of))).isoformat()
+        fields["as_of"] = datetime.date.fromisoformat(str(as_of)).isoformat()
     except ValueError as error:
         raise CorpusError(f"{name}:1: as_of must be a date like 2026-07-01, not {as_of!r}") from error
+    if not isinstance(fields["entities"] or [], list):
+        raise CorpusError(f"{name}:1: entities must be a list like [DeepSeek, Qwen], not {fields['entities']!r}")
     fields["entities"] = tuple(str(e) for e in fields["entities"] or ())
     return fields
 

@@ -79,6 +79,10 @@ def build_index(
         raise IndexDamaged(
             f"the index folder {folder} cannot be written: {error.strerror}; choose another with QA_INDEX or --index"
         ) from error
+    except sqlite3.Error as error:  # a full disk, mostly
+        raise IndexDamaged(
+            f"the index folder {folder} cannot be written: {error}; free some space, or choose another with QA_INDEX or --index"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -141,9 +145,9 @@ def _pack(
     """Keep the tokens of the passage itself, each with the sentence that it stands in."""
     middle = (encoded.offsets[:, 0] + encoded.offsets[:, 1]) // 2 - prefix + passage.start
     starts = np.asarray([a for a, _ in passage.sentences])
-    owner = np.searchsorted(starts, middle, side="right") - 1
-    inside = (encoded.offsets[:, 0] >= prefix) & (owner >= 0)
-    owner = owner[inside].astype(np.int32)
+    sentence = np.searchsorted(starts, middle, side="right") - 1
+    inside = (encoded.offsets[:, 0] >= prefix) & (sentence >= 0)
+    owner = sentence[inside].astype(np.int32)
     hidden = encoded.hidden[inside]
     sums = np.zeros((len(starts), hidden.shape[1]), dtype=np.float32)
     np.add.at(sums, owner, hidden)
@@ -158,9 +162,25 @@ class _Cache:
     """Encodings by content and model in SQLite; committed in steps, so that a stop loses little."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path)
-        self._connection.execute("CREATE TABLE IF NOT EXISTS encodings (key BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID")
+        try:
+            self._connection = self._connect(path)
+        except sqlite3.DatabaseError:  # not a database, or a damaged one: it can be filled again
+            path.unlink()
+            self._connection = self._connect(path)
         self._pending = 0
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("CREATE TABLE IF NOT EXISTS encodings (key BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID")
+            # Reads every page, so that damage shows here and not in the middle of a build.
+            if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                raise sqlite3.DatabaseError("damaged")
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        return connection
 
     def known(self, keys: Sequence[bytes]) -> set[bytes]:
         """Return the keys that are there."""
@@ -258,7 +278,7 @@ def _write(
     pointer = folder / f".{CURRENT}.new"
     pointer.write_text(name + "\n", encoding="utf-8")
     _sync(pointer)
-    os.replace(pointer, folder / CURRENT)
+    pointer.replace(folder / CURRENT)
     _sync(folder)
     collect(folder)
     return name

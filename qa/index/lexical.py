@@ -9,14 +9,26 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-K1, B = 1.2, 0.6
-"""Between the usual values for English (1.5, 0.75) and those measured best for Chinese bigrams
-(0.9, 0.4): one index serves both languages."""
+
+@dataclass(frozen=True)
+class Parameters:
+    """How fast repetitions saturate (``k1``) and how far length counts (``b``)."""
+
+    k1: float
+    b: float
+
+
+WORDS = Parameters(k1=1.2, b=0.6)
+IDEOGRAPHS = Parameters(k1=0.6, b=0.4)
+"""Chosen by ``benchmarks/tune_retrieval.py``. Ideographs count their own length, against texts that
+hold ideographs: characters and bigrams make a Chinese text twice as long as an English one, and one
+index serves both."""
 
 
 class LexicalIndex:
@@ -35,12 +47,15 @@ class LexicalIndex:
         self._starts, self._rows, self._weights, self.size = starts, rows, weights, size
 
     @classmethod
-    def build(cls, texts: Iterable[Sequence[str]]) -> LexicalIndex:
+    def build(cls, texts: Iterable[Sequence[str]], words: Parameters = WORDS, ideographs: Parameters = IDEOGRAPHS) -> LexicalIndex:
         """Index the search tokens of each text, in order."""
         counts = [Counter(tokens) for tokens in texts]
-        lengths = np.asarray([sum(c.values()) for c in counts], dtype=np.float64)
-        average = lengths.mean() if len(lengths) and lengths.sum() else 1.0
-        norms = K1 * (1 - B + B * lengths / average)
+        all_lengths = np.asarray([sum(c.values()) for c in counts], dtype=np.float64)
+        ideograph_lengths = np.asarray([sum(n for t, n in c.items() if _ideographic(t)) for c in counts], dtype=np.float64)
+        saturation = {
+            False: (words.k1, _length_norms(all_lengths - ideograph_lengths, words)),
+            True: (ideographs.k1, _length_norms(ideograph_lengths, ideographs)),
+        }
         postings: dict[str, list[tuple[int, int]]] = {}
         for row, counter in enumerate(counts):
             for term, frequency in counter.items():
@@ -54,7 +69,8 @@ class LexicalIndex:
             starts[number + 1] = end
             found = np.asarray(postings[term], dtype=np.int64)
             rows[begin:end] = found[:, 0]
-            weights[begin:end] = _idf(len(found), len(counts)) * found[:, 1] * (K1 + 1) / (found[:, 1] + norms[found[:, 0]])
+            k1, norms = saturation[_ideographic(term)]
+            weights[begin:end] = _idf(len(found), len(counts)) * found[:, 1] * (k1 + 1) / (found[:, 1] + norms[found[:, 0]])
         return cls(terms, starts, rows, weights, len(counts))
 
     def idf(self, term: str) -> float:
@@ -91,6 +107,15 @@ class LexicalIndex:
             total[self._rows[begin:end]] += factor * self._weights[begin:end]
         return total
 
+    def possible(self, tokens: Iterable[str], weights: dict[str, float] | None = None) -> float:
+        """Return what a text of average length would score that holds every distinct token two or three times."""
+        total = 0.0
+        for term in dict.fromkeys(tokens):
+            k1 = IDEOGRAPHS.k1 if _ideographic(term) else WORDS.k1
+            factor = 1.0 if weights is None else weights.get(term, 1.0)
+            total += factor * self.idf(term) * (1 + k1 / 2)
+        return total
+
     def save(self, folder: Path, name: str) -> None:
         """Write the postings as ``<name>.*`` files."""
         (folder / f"{name}.terms.json").write_text(json.dumps([self.size, self._terms], ensure_ascii=False), encoding="utf-8")
@@ -106,6 +131,17 @@ class LexicalIndex:
             np.load(folder / f"{name}.{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("starts", "rows", "weights")
         )
         return cls(terms, starts, rows, weights, size)
+
+
+def _ideographic(term: str) -> bool:
+    return "\u3400" <= term[0] <= "\ufaff"
+
+
+def _length_norms(lengths: NDArray[np.float64], parameters: Parameters) -> NDArray[np.float64]:
+    filled = lengths[lengths > 0]
+    average = float(filled.mean()) if len(filled) else 1.0
+    norms: NDArray[np.float64] = parameters.k1 * (1 - parameters.b + parameters.b * lengths / average)
+    return norms
 
 
 def _idf(found: int, size: int) -> float:

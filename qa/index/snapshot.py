@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -20,7 +21,7 @@ from qa.index.lexical import LexicalIndex
 from qa.index.store import read_store
 from qa.text.glossary import Entry, Glossary
 
-FORMAT = 1
+FORMAT = 2
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 
@@ -97,9 +98,8 @@ class Snapshot:
         documents, passages = read_store(path)
         entries = json.loads((path / "glossary.json").read_text(encoding="utf-8"))
 
-        def array(name: str) -> NDArray[np.generic]:
-            loaded: NDArray[np.generic] = np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            return loaded
+        def array(name: str) -> Any:
+            return np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
         return cls(
             generation,

@@ -13,6 +13,8 @@ from qa.text.tokens import search_tokens
 
 EXPANSION_WEIGHT = 0.5
 """Weight of a word that the glossary adds, against 1 for a word of the question."""
+IDEOGRAPH_WEIGHT = 0.3
+"""Weight of a single ideograph, against 1 for a pair of neighbours: most words are pairs."""
 
 _LATIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.%+-]*")
 _IDEOGRAPHS = re.compile(f"[{CJK}]+")
@@ -26,7 +28,7 @@ class Query:
         text: the question.
         language: the language in which it is asked.
         tokens: its search tokens and those that the glossary adds.
-        weights: factor of each added token.
+        weights: factor of each added token and of single ideographs; 1 where absent.
         own_tokens: the tokens of the question itself.
         translation: the question's names and terms in the other language ("" if none is known).
         mentions: glossary entries in the question.
@@ -59,12 +61,12 @@ class QueryReader:
         language: Literal["en", "zh"] = "zh" if has_cjk(text) else "en"
         mentions = tuple(self._glossary.mentions(text))
         own = search_tokens(text)
-        weights: dict[str, float] = {}
+        weights = {token: _weight(token) for token in own if _weight(token) != 1.0}
         for mention in mentions:
             for form in _expansions(mention.entry, text[mention.start : mention.end]):
                 for token in search_tokens(form):
                     if token not in own:
-                        weights[token] = EXPANSION_WEIGHT
+                        weights[token] = EXPANSION_WEIGHT * _weight(token)
         tokens = tuple(dict.fromkeys([*own, *weights]))
         translation = self._translate(text, mentions, language)
         return Query(text, language, tokens, weights, tuple(own), translation, mentions, frozenset(years(text)))
@@ -83,6 +85,10 @@ class QueryReader:
             parts += _LATIN.findall(text[position:])
             parts += [str(y) for y in sorted(years(text)) if str(y) not in parts]
         return " ".join(dict.fromkeys(parts))
+
+
+def _weight(token: str) -> float:
+    return IDEOGRAPH_WEIGHT if len(token) == 1 and has_cjk(token) else 1.0
 
 
 def _expansions(entry: Entry, written: str) -> list[str]:

@@ -58,6 +58,10 @@ def _key(form: str) -> str:
     return " ".join(_WORD.findall(form.lower()))
 
 
+def _mixed_key(form: str) -> str:
+    return re.sub(r"\s+", "", form.lower())
+
+
 class Glossary:
     """Finds entries in text by their longest form; case, hyphens and spaces don't matter."""
 
@@ -65,16 +69,19 @@ class Glossary:
         self.entries = tuple(entries)
         self._latin: dict[str, Entry] = {}
         self._cjk: dict[str, Entry] = {}
+        self._mixed: dict[str, Entry] = {}  # forms with ideographs and other signs: "文心X1", "人工智能+"
         for entry in self.entries:
             for form in entry.forms:
                 if has_cjk(form):
-                    run = "".join(_CJK_RUN.findall(form))
-                    # A mixed form ("文心X1") is found by its whole spelling only.
-                    if run == form:
+                    if _CJK_RUN.fullmatch(form):
                         self._cjk.setdefault(form, entry)
+                    else:
+                        self._mixed.setdefault(_mixed_key(form), entry)
                 else:
                     self._latin.setdefault(_key(form), entry)
         self._latin.pop("", None)
+        spellings = sorted(self._mixed, key=len, reverse=True)
+        self._mixed_pattern = re.compile("|".join(r"\s?".join(map(re.escape, s)) for s in spellings), re.IGNORECASE) if spellings else None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -84,16 +91,23 @@ class Glossary:
         """Read a glossary file; a missing file is an empty glossary.
 
         Raises:
-            CorpusError: a row lacks columns, names no form or has an unknown kind.
+            CorpusError: the file is not UTF-8, or a row lacks columns, names no form or has an
+                unknown kind.
         """
         if not path.exists():
             return cls(())
-        text = path.read_text(encoding="utf-8-sig")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            raise CorpusError(f"{path.name}:{line}: not UTF-8; save the file as UTF-8") from error
         return cls(_rows(text, path.name))
 
     def mentions(self, text: str) -> list[Mention]:
         """Return the longest non-overlapping mentions in order of position."""
-        found = self._latin_mentions(text) + self._cjk_mentions(text)
+        found = self._latin_mentions(text)
+        if has_cjk(text):
+            found += self._cjk_mentions(text) + self._mixed_mentions(text)
         found.sort(key=lambda m: (m.start, -m.end))
         kept: list[Mention] = []
         for mention in found:
@@ -117,6 +131,11 @@ class Glossary:
                     break
             i += 1
         return found
+
+    def _mixed_mentions(self, text: str) -> list[Mention]:
+        if self._mixed_pattern is None:
+            return []
+        return [Mention(*m.span(), self._mixed[_mixed_key(m.group())]) for m in self._mixed_pattern.finditer(text)]
 
     def _cjk_mentions(self, text: str) -> list[Mention]:
         found = []

@@ -39,7 +39,7 @@ _CURRENCY = {
 }  # fmt: skip
 _NUMBER = re.compile(
     r"(?P<before>US\$|HK\$|\$|¥|€|\b(?:USD|RMB|CNY|HKD|EUR)\s?|人民币)?"
-    r"(?<![\d.\w-])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?<![A-Za-z0-9_.-])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?:\s?(?P<scale>万亿|千亿|百亿|亿|千万|百万|万|千|thousand\b|million\b|billion\b|trillion\b|mn\b|bn\b|tn\b))?"
     r"(?P<after>\s?(?:%|percent(?:age)?[\s-]points?\b|percent\b|per cent\b|个?百分点|"
     r"(?:US |Hong Kong )?dollars?\b|美元|元人民币|人民币|港元|欧元|元|yuan\b|USD\b|RMB\b|renminbi\b|euros?\b))?",

@@ -16,10 +16,13 @@ import snowballstemmer
 
 from qa.text.language import CJK
 
+# Ideographs are letters to \w as well: "DeepSeek的模型" is a name and a run of ideographs.
+_LETTER = rf"(?:(?![{CJK}])[^\W\d_])"
+_ALNUM = rf"(?:(?![{CJK}])[^\W_])"
 _TOKEN = re.compile(
     rf"[{CJK}]+"
     r"|\d[\d,]*(?:\.\d+)?(?:[A-Za-z][A-Za-z0-9]*)?(?:-[A-Za-z0-9.]*[A-Za-z0-9])*%?"
-    r"|[^\W\d_]+(?:['’][^\W\d_]+)?\d*(?:\.\d+)*[^\W_]*(?:[-_.+/][^\W_]+(?:\.\d+)*)*",
+    rf"|{_LETTER}+(?:['’]{_LETTER}+)?\d*(?:\.\d+)*{_ALNUM}*(?:[-_.+/]{_ALNUM}+(?:\.\d+)*)*",
 )
 _PART = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
 _STEMMER = snowballstemmer.stemmer("english")

@@ -119,8 +119,11 @@ class Store:
     def delete(self, owner: str, conversation: str) -> None:
         """Remove a conversation with its turns and their feedback."""
         with self._open() as database:
-            mine = "SELECT id FROM conversations WHERE id = ? AND owner = ?"
-            database.execute(f"DELETE FROM feedback WHERE turn IN (SELECT id FROM turns WHERE conversation IN ({mine}))", (conversation, owner))
+            database.execute(
+                "DELETE FROM feedback WHERE turn IN (SELECT t.id FROM turns t JOIN conversations c ON c.id = t.conversation "
+                "WHERE c.id = ? AND c.owner = ?)",
+                (conversation, owner),
+            )
             database.execute("DELETE FROM conversations WHERE id = ? AND owner = ?", (conversation, owner))
 
     def vote(self, owner: str, turn: Turn, vote: int, reason: str) -> None:
@@ -128,7 +131,8 @@ class Store:
         with self._open() as database:
             database.execute("DELETE FROM feedback WHERE turn = ? AND owner = ?", (turn["id"], owner))
             if vote:
-                row = (turn["id"], owner, 1 if vote > 0 else -1, reason[:MAX_REASON_CHARS], turn["question"], turn["text"], time.time())
+                about = (turn["question"], turn["text"], time.time())
+                row = (turn["id"], owner, 1 if vote > 0 else -1, reason[:MAX_REASON_CHARS], *about)
                 database.execute("INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def votes(self, owner: str, conversation: str) -> dict[str, int]:

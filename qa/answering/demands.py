@@ -1,0 +1,160 @@
+"""What a question demands of a sentence that answers it, and how far a sentence meets each demand.
+
+Relevance alone does not tell whether evidence suffices (Joren et al., "Sufficient Context", ICLR
+2025, https://arxiv.org/abs/2411.06037): a sentence on the right topic with another year or another
+company is relevant and does not answer. So every name, year, month, part of a year and measure
+that the question names is looked up, in one and the same sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from qa.answering.analysis import Analysis
+from qa.answering.facts import dates_of, months_of, names_entry, parts_of_year, tokens_of, years_of
+from qa.text.glossary import Entry, Mention
+from qa.text.tokens import search_tokens
+
+EVERYWHERE = frozenset({"China", "Washington"})
+"""Names whose absence from a sentence means nothing: every document is about China, and a capital
+often stands for a government that the sentence calls by another name."""
+
+# How much a demand counts as met when not the sentence but its surroundings meet it.
+IN_HEADING, IN_PASSAGE = 0.8, 0.45
+
+
+@dataclass(frozen=True)
+class Demands:
+    """The demands of one question.
+
+    Attributes:
+        names: names that the sentence must hold; those of the other side of a comparison are optional.
+        years, months, parts: when; a bound such as "before 2023" demands nothing here.
+        measures: terms of the glossary ("revenue", "market share") with their place in the question.
+    """
+
+    names: tuple[Entry, ...]
+    years: frozenset[int]
+    months: frozenset[int]
+    parts: frozenset[str]
+    measures: tuple[Mention, ...]
+
+
+@dataclass(frozen=True)
+class Met:
+    """How far a sentence meets each kind of demand, 0 to 1; 1 where nothing is demanded.
+
+    ``names`` is the mean over the names, ``all_names`` the one met worst, ``measures`` the mean
+    over the measures weighted by their rarity.
+    """
+
+    names: float
+    all_names: float
+    years: float
+    months: float
+    parts: float
+    measures: float
+
+    @property
+    def identity(self) -> float:
+        """Whether the sentence speaks of the very things and times: all but the measures together."""
+        return self.all_names * self.years * self.months * self.parts
+
+    @property
+    def product(self) -> float:
+        """All demands together."""
+        return self.identity * self.measures
+
+
+def demands_of(analysis: Analysis) -> Demands:
+    """Read the demands off a question."""
+    query = analysis.query
+    names = tuple(n for n in query.names if n.en not in EVERYWHERE and n not in analysis.sides)
+    measures = tuple(m for m in query.mentions if not m.entry.is_name)
+    bound = analysis.period is not None
+    return Demands(
+        names,
+        frozenset() if bound else query.years,
+        frozenset() if bound else months_of(query.text),
+        parts_of_year(query.text),
+        measures,
+    )
+
+
+def met(
+    demands: Demands, sentence: str, heading: str, passage: str, likeness: Callable[[Mention], float], rarity: Callable[[Mention], float]
+) -> Met:
+    """Judge a sentence.
+
+    Args:
+        demands: the question's.
+        sentence: the sentence's text.
+        heading: title of its document and heading of its section.
+        passage: the text around it.
+        likeness: how near the sentence's words come to a measure that it does not name, 0 to 1.
+        rarity: inverse document frequency of a measure.
+    """
+    names = [_name(n, sentence, heading, passage) for n in demands.names]
+    rare = [rarity(m) for m in demands.measures]
+    measures = [r * _measure(m, sentence, heading, likeness) for r, m in zip(rare, demands.measures, strict=True)]
+    return Met(
+        sum(names) / len(names) if names else 1.0,
+        min(names, default=1.0),
+        _years(demands, sentence, heading),
+        _months(demands, sentence),
+        _parts(demands, sentence),
+        sum(measures) / sum(rare) if sum(rare) else 1.0,
+    )
+
+
+def _name(name: Entry, sentence: str, heading: str, passage: str) -> float:
+    for text, value in ((sentence, 1.0), (heading, IN_HEADING), (passage, IN_PASSAGE)):
+        if names_entry(text, name):
+            return value
+    return 0.0
+
+
+def _years(demands: Demands, sentence: str, heading: str) -> float:
+    if not demands.years:
+        return 1.0
+    own = years_of(sentence)
+    if own & demands.years:
+        return 1.0
+    # Timelines say the year in the heading; a sentence with another year speaks of that one.
+    if not own and years_of(heading) & demands.years:
+        return IN_HEADING
+    return 0.0 if own else 0.3
+
+
+def _months(demands: Demands, sentence: str) -> float:
+    if not demands.months:
+        return 1.0
+    own = dates_of(sentence)
+    if any(int(d.value) // 100 in demands.months for d in own):
+        return 1.0
+    asked = {m // 100 for m in demands.months}
+    if any(d.kind == "year" and int(d.value) // 10_000 in asked for d in own):
+        return 0.7
+    return 0.25 if any(int(d.value) // 10_000 in asked for d in own) else 0.1
+
+
+def _parts(demands: Demands, sentence: str) -> float:
+    own = parts_of_year(sentence)
+    if demands.parts:
+        return 1.0 if own & demands.parts else (0.0 if own else 0.3)
+    # A quarter's figure does not answer a question on the year, but may stand beside one that does.
+    return 0.6 if own and demands.years and not demands.months else 1.0
+
+
+def _measure(mention: Mention, sentence: str, heading: str, likeness: Callable[[Mention], float]) -> float:
+    if names_entry(sentence, mention.entry):
+        return 1.0
+    tokens = tokens_of(sentence)
+    for form in mention.entry.forms:
+        needed = search_tokens(form)
+        if needed and tokens.issuperset(needed):
+            return 1.0
+    if names_entry(heading, mention.entry):
+        return IN_HEADING
+    return likeness(mention)

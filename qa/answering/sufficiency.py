@@ -1,0 +1,79 @@
+"""Describe how well the chosen evidence meets the question: the features of confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qa.answering.analysis import Analysis
+from qa.answering.evidence import Candidate, concept_tokens
+from qa.answering.facts import names_entry, tokens_of
+from qa.index.snapshot import Snapshot
+from qa.text.language import has_cjk
+
+_IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of a thousand passages
+
+FEATURES = (
+    "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown",
+    "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
+)  # fmt: skip
+AGAINST = frozenset({"worst_unmet", "unknown", "untranslated"})
+"""Features that can only speak against the evidence; all others can only speak for it."""
+
+
+def confidence_features(
+    analysis: Analysis,
+    chosen: Sequence[Candidate],
+    pool: Sequence[Candidate],
+    ordered: Sequence[tuple[float, Candidate]],
+    snapshot: Snapshot,
+) -> dict[str, float]:
+    """Describe chosen evidence; every value lies near 0 to 1, and is 1 where nothing is demanded."""
+    best = max(chosen, key=lambda c: (c.met.product, c.features["late"], -c.row))
+    passages = {c.passage for c in chosen}
+    near = [c.text for c in pool if c.passage in passages]
+    near += [f"{c.document.title} {snapshot.passages[c.passage].heading}" for c in chosen]
+    tokens = frozenset().union(*map(tokens_of, near))
+    groups = concept_tokens(analysis)
+    untranslated = 0.0
+    if best.document.language != analysis.language:
+        # Words that the glossary can't translate can't be met in the other language; their share counts instead.
+        known = [g for g in groups if len(g) > 1 or not has_cjk(next(iter(g)))]
+        untranslated = 1 - len(known) / len(groups) if groups else 0.0
+        groups = known
+    idf = [max(snapshot.words.idf(t) for t in g) for g in groups]
+    total = sum(idf) or 1.0
+    unmet = [w for g, w in zip(groups, idf, strict=True) if tokens.isdisjoint(g)]
+    unknown = [w for g, w in zip(groups, idf, strict=True) if not any(t in snapshot.words for t in g)]
+    own = best.features
+    return {
+        "late": own["late"],
+        "late_content": own["late_content"],
+        "late_rare": own["late_rare"],
+        "late_weakest": own["late_weakest"],
+        "cosine": own["cosine"],
+        "lexical": own["lexical"],
+        "coverage": own["coverage"],
+        "near_coverage": 1 - sum(unmet) / total,
+        "worst_unmet": max(unmet, default=0.0) / _IDF_SCALE,
+        "unknown": sum(unknown) / total,
+        "untranslated": untranslated,
+        "names": best.met.names,
+        "all_names": best.met.all_names,
+        "years": best.met.years,
+        "months": best.met.months,
+        "parts": best.met.parts,
+        "measures": best.met.measures,
+        "identity": best.met.identity,
+        "product": best.met.product,
+        "sides": _sides(analysis, chosen),
+        "period": own["period"],
+        "kind": own["kind"],
+        "top": ordered[0][0] / 10,
+    }
+
+
+def _sides(analysis: Analysis, chosen: Sequence[Candidate]) -> float:
+    """Return the share of a comparison's sides that the evidence names."""
+    if not analysis.sides:
+        return 1.0
+    return sum(any(names_entry(c.text, side) for c in chosen) for side in analysis.sides) / len(analysis.sides)

@@ -1,0 +1,241 @@
+// The Ask view: the question box, the thread of turns, and the stream of answers.
+
+import { $, h, reveal } from "./dom.js";
+import { number, t, topicName, language } from "./strings.js";
+import { startConversations } from "./conversations.js";
+import { startEvidence } from "./evidence.js";
+import { startScope } from "./scope.js";
+import { turnArticle } from "./turn.js";
+
+export function startAsk(page) {
+  const part = page.parts.ask;
+  const state = { turns: [], votes: {}, suggestions: {}, conversation: "", pending: null, replacing: "", examples: [], maxChars: 2000 };
+  const thread = $("q-thread");
+  const box = $("q-question");
+  const scope = startScope(page, drawComposer);
+  const evidence = startEvidence(page);
+  const conversations = startConversations(page, { open: openConversation, fresh, current: () => state.conversation });
+  const actions = { retry, edit, vote, ask: (question) => send(question), evidence };
+
+  // Drawing
+
+  function draw() {
+    thread.replaceChildren(...state.turns.map(article), ...(state.pending ? [article(state.pending)] : []));
+    drawWelcome();
+    drawComposer();
+    evidence.show(evidence.turnIn(state.turns) ?? state.turns.at(-1) ?? null);
+  }
+
+  const article = (turn) => turnArticle(turn, {
+    vote: state.votes[turn.id] ?? 0, suggestions: state.suggestions[turn.id], last: turn === state.turns.at(-1), actions,
+  });
+
+  function redraw(turn) {
+    const old = $("turn-" + turn.id);
+    if (old) old.replaceWith(article(turn));
+    else thread.append(article(turn));
+  }
+
+  function drawWelcome() {
+    const place = $("q-welcome");
+    place.hidden = state.turns.length > 0 || state.pending !== null;
+    $("q-starters").hidden = place.hidden;
+    place.parentElement.classList.toggle("is-welcome", !place.hidden);
+    if (place.hidden) return;
+    const tongue = language();
+    const count = page.documents;
+    const groups = state.examples.filter((group) => group[tongue]?.length);
+    place.replaceChildren(
+      h("h3", { class: "q-welcome-title" }, t("welcome")),
+      h("p", { class: "q-welcome-lede" }, count ? t("welcome_lede", number(count)) : t("welcome_lede_loading")));
+    $("q-starters").replaceChildren(
+      h("h4", { class: "q-label" }, t("examples")),
+      h("dl", { class: "q-examples" }, groups.map((group) => h("div", {},
+        h("dt", {}, topicName(group.topic)),
+        group[tongue].slice(0, 2).map((question) => h("dd", {}, h("button", { type: "button", class: "q-example", on: { click: () => send(question) } }, question)))))));
+  }
+
+  function drawComposer() {
+    const over = [...box.value].length - state.maxChars;
+    $("q-note").textContent = over > 0 ? t("too_long", number(over)) : state.replacing ? t("editing") : "";
+    $("q-send").disabled = over > 0 || state.pending !== null;
+    $("q-send").hidden = state.pending !== null;
+    $("q-stop").hidden = state.pending === null;
+    box.style.height = "auto";
+    box.style.height = Math.min(box.scrollHeight, 220) + "px";
+    scope.drawChips();
+  }
+
+  // Asking
+
+  function send(question, replace = "") {
+    question = question.trim();
+    if (!question || state.pending) return;
+    if (replace) state.turns = state.turns.slice(0, Math.max(0, state.turns.findIndex((turn) => turn.id === replace)));
+    state.replacing = "";
+    state.pending = { id: "pending", request: crypto.getRandomValues(new Uint32Array(2)).join("-"), question, phase: "searching", pending: true };
+    box.value = "";
+    page.show("ask", false);
+    draw();
+    reveal($("turn-pending"), state.turns.length ? "start" : "nearest");
+    part.submit({ request: state.pending.request, question, conversation: state.conversation, scope: scope.value(), replace });
+  }
+
+  part.watch("value", () => {
+    const step = part.props.value;
+    if (!step || !state.pending || step.request !== state.pending.request) return;
+    if (step.phase === "done") finish(step.turn);
+    else if (["busy", "failed"].includes(step.phase)) fail(step);
+    else {
+      Object.assign(state.pending, { phase: step.phase, status: step.status, turn: step.turn });
+      redraw(state.pending);
+    }
+  });
+
+  function finish(turn) {
+    state.pending = null;
+    state.turns.push(turn);
+    state.conversation = turn.conversation;
+    evidence.show(turn);
+    draw();
+    remember(turn);
+    $("q-announce").textContent = turn.abstained ? t("answer_none") : t("answer_ready", turn.citations.length);
+    conversations.refresh();
+    suggest(turn);
+  }
+
+  function fail(step) {
+    const turn = state.pending;
+    const message = step.phase === "busy" ? t("busy") : step.problem === "unexpected" ? t("unexpected") : step.message || t("failed_answer");
+    Object.assign(turn, { phase: "failed", message });
+    $("q-announce").textContent = message;
+    settle(turn);
+  }
+
+  /** Keep a turn that has no answer in the thread, so that it can be asked again. */
+  function settle(turn) {
+    state.pending = null;
+    state.turns.push({ ...turn, id: "failed-" + turn.request, failed: true, citations: [] });
+    draw();
+  }
+
+  function stop() {
+    if (!state.pending) return;
+    part.stop();
+    Object.assign(state.pending, { phase: "failed", message: t("stopped") });
+    settle(state.pending);
+    box.focus();
+  }
+
+  async function suggest(turn) {
+    const asked = state.turns.map((one) => one.question);
+    const answer = await page.call("suggest", { turn: turn.id, scope: scope.value(), asked });
+    if (!answer.questions?.length || !state.turns.includes(turn)) return;
+    state.suggestions[turn.id] = answer.questions;
+    redraw(turn);
+  }
+
+  function retry(turn) {
+    send(turn.question, turn.id);
+  }
+
+  function edit(turn) {
+    state.replacing = turn.id;
+    box.value = turn.question;
+    drawComposer();
+    box.focus();
+  }
+
+  async function vote(turn, value, reason) {
+    state.votes[turn.id] = value;
+    await page.call("vote", { conversation: turn.conversation, turn: turn.id, vote: value, reason });
+  }
+
+  // Conversations and addresses
+
+  /** Write the conversation into the address, so that a reload or a link finds it again. */
+  function remember(turn) {
+    const address = new URL(location.href);
+    for (const key of ["q", "c", "topic", "lang", "since", "until", "doc"]) address.searchParams.delete(key);
+    if (turn) {
+      for (const [key, value] of new URL(linkTo(turn)).searchParams) address.searchParams.append(key, value);
+      address.searchParams.set("c", turn.conversation);
+    }
+    history.replaceState(null, "", address);
+  }
+
+  function fresh() {
+    if (state.pending) stop();
+    Object.assign(state, { turns: [], votes: {}, suggestions: {}, conversation: "", replacing: "" });
+    remember(null);
+    page.show("ask");
+    draw();
+    conversations.draw();
+    box.focus();
+  }
+
+  async function openConversation(id) {
+    if (state.pending) stop();
+    const found = await page.call("conversation", { id });
+    if (!found.turns?.length) return false;
+    Object.assign(state, { turns: found.turns, votes: found.votes, suggestions: {}, conversation: id, replacing: "" });
+    evidence.show(found.turns.at(-1));
+    page.show("ask", false);
+    draw();
+    remember(found.turns.at(-1));
+    conversations.draw();
+    reveal($("turn-" + found.turns.at(-1).id), "start");
+    return true;
+  }
+
+  async function begin() {
+    const first = await page.call("start");
+    state.examples = page.examples = first.examples ?? [];
+    state.maxChars = first.max_chars ?? state.maxChars;
+    draw();
+    conversations.refresh();
+    const wanted = new URL(location.href).searchParams;
+    if (wanted.get("c") && (await openConversation(wanted.get("c")))) return;
+    scope.read(wanted);
+    if (wanted.get("q")) send(wanted.get("q"));
+  }
+
+  // Events
+
+  $("q-composer").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if ([...box.value].length <= state.maxChars) send(box.value, state.replacing);
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); $("q-composer").requestSubmit(); }
+    if (event.key === "Escape" && state.replacing) { state.replacing = ""; box.value = ""; drawComposer(); }
+  });
+  box.addEventListener("input", drawComposer);
+  $("q-stop").addEventListener("click", stop);
+  for (const id of ["q-new", "q-new-small"]) $(id).addEventListener("click", fresh);
+  page.on("language", () => { draw(); conversations.draw(); scope.draw(); });
+  page.on("ready", async () => {
+    const { documents } = await page.call("library");
+    page.documents = documents?.length;
+    if (documents) scope.know(documents);
+    drawWelcome();
+  });
+  begin();
+
+  return {
+    send,
+    /** Put a question into the box for the reader to look at and send. */
+    fill(question) { page.show("ask"); box.value = question; drawComposer(); box.focus(); },
+    only(documents) { scope.only(documents); page.show("ask"); box.focus(); },
+  };
+}
+
+/** The address that asks a turn's question again, within the same scope. */
+export function linkTo(turn) {
+  const address = new URL(location.pathname, location.origin);
+  address.searchParams.set("q", turn.standalone ?? turn.question);
+  const names = { topics: "topic", languages: "lang", documents: "doc" };
+  for (const [field, key] of Object.entries(names)) for (const value of turn.scope?.[field] ?? []) address.searchParams.append(key, value);
+  for (const key of ["since", "until"]) if (turn.scope?.[key]) address.searchParams.set(key, turn.scope[key]);
+  return address.href;
+}

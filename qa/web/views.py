@@ -1,0 +1,175 @@
+"""Answers as the page shows them: plain values ready for JSON, with text already cut into segments.
+
+Offsets count characters in Python and UTF-16 units in JavaScript, so no offset crosses the border:
+text to be marked is sent as segments ``[text, kind]``, where kind is "" for plain text.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from qa.answering.answer import Answer, Citation
+from qa.assistant import Assistant
+from qa.documents.model import Document, Source
+from qa.errors import UnknownDocument
+from qa.retrieval.filters import Filters
+from qa.retrieval.hits import Hit
+from qa.text.sentences import Span
+from qa.web.figures import comparison, development
+
+View = dict[str, Any]
+Segment = tuple[str, str]
+
+SENTENCES_AROUND = 1
+"""A card shows so many sentences before and after its quote; the reader has the rest."""
+NEAREST = 3
+
+
+def segments(text: str, spans: Sequence[Span], kind: str) -> list[Segment]:
+    """Cut a text at spans: ``segments("a 5 b", [(2, 3)], "figure")`` is ``[("a ", ""), ("5", "figure"), (" b", "")]``.
+
+    Spans that overlap an earlier one or lie outside the text are left out.
+    """
+    cut: list[Segment] = []
+    position = 0
+    for start, end in sorted(spans):
+        if position <= start < end <= len(text):
+            cut += [(text[position:start], ""), (text[start:end], kind)]
+            position = end
+    cut.append((text[position:], ""))
+    return [segment for segment in cut if segment[0]]
+
+
+def turn_view(assistant: Assistant, answer: Answer, filters: Filters) -> View:
+    """Return one question with its answer, all its evidence and the cards that go with it."""
+    glossary = assistant.snapshot.glossary
+    return {
+        "id": secrets.token_hex(8),
+        "conversation": "",
+        "asked": time.time(),
+        "question": answer.question,
+        "standalone": answer.standalone_question,
+        "scope": filters.model_dump(mode="json"),
+        "text": answer.text,
+        "sentences": [
+            {"segments": segments(s.text, s.marks, "figure"), "citations": s.citations, "support": s.support}
+            for s in answer.sentences
+        ],
+        "citations": [citation_view(assistant, c, answer.hits) for c in answer.citations],
+        "abstained": answer.abstained,
+        "missing": answer.missing,
+        "nearest": [nearest_view(hit) for hit in answer.hits[:NEAREST]] if answer.abstained else [],
+        "conflicts": [conflict.model_dump() for conflict in answer.conflicts],
+        "comparison": comparison(answer, glossary),
+        "chart": development(answer),
+        "confidence": answer.confidence,
+        "language": answer.language,
+        "kind": answer.kind,
+        "mode": answer.mode,
+        "steps": [{"name": name, "ms": ms} for name, ms in answer.timings_ms.items()],
+        "searched": {"passages": assistant.snapshot.manifest.passages, "hits": len(answer.hits)},
+    }
+
+
+def citation_view(assistant: Assistant, citation: Citation, hits: Sequence[Hit]) -> View:
+    """Return a citation with the passage around its quote and the signals of the hit that holds it."""
+    hit = next(
+        (h for h in hits if h.document_id == citation.document_id and h.start <= citation.start and citation.end <= h.end), None
+    )
+    try:
+        document = assistant.document(citation.document_id)
+    except UnknownDocument:  # removed since: the quote itself is still evidence
+        passage: list[Segment] = [(citation.quote, "quote")]
+    else:
+        passage = passage_segments(document, citation, hit)
+    return {
+        "number": citation.number,
+        "quote": citation.quote,
+        "document": citation.document_id,
+        "title": citation.title,
+        "section": citation.section,
+        "start": citation.start,
+        "end": citation.end,
+        "as_of": citation.as_of,
+        "sources": [source_view(s) for s in citation.sources],
+        "score": citation.score,
+        "signals": dict(hit.signals) if hit else {},
+        "rank": hit.rank if hit else 0,
+        "passage": passage,
+    }
+
+
+def passage_segments(document: Document, citation: Citation, hit: Hit | None) -> list[Segment]:
+    """Return a quote, as a segment of its own, among the sentences beside it in its passage or section."""
+    section = document.section_at(citation.start)
+    start, end = (hit.start, hit.end) if hit else (section.start, section.end) if section else (citation.start, citation.end)
+    before = [a for a, b in document.sentences if start <= a and b <= citation.start][-SENTENCES_AROUND:]
+    after = [b for a, b in document.sentences if citation.end <= a and b <= end][:SENTENCES_AROUND]
+    first, last = min([*before, citation.start]), max([*after, citation.end])
+    cut = segments(document.text[first:last], [(citation.start - first, citation.end - first)], "quote")
+    if document.text[start:first].strip():
+        cut.insert(0, ("… ", ""))
+    if document.text[last:end].strip():
+        cut.append((" …", ""))
+    return cut
+
+
+def nearest_view(hit: Hit) -> View:
+    """Return a passage that is near to a question but does not answer it."""
+    return {
+        "document": hit.document_id,
+        "title": hit.title,
+        "section": hit.section,
+        "start": hit.start,
+        "end": hit.end,
+        "as_of": hit.as_of,
+        "text": hit.text,
+        "score": hit.score,
+    }
+
+
+def source_view(source: Source) -> View:
+    """Return a source; an address other than http or https is dropped, since it becomes a link."""
+    url = source.url if source.url.lower().startswith(("http://", "https://")) else ""
+    return {"publisher": source.publisher, "title": source.title, "date": source.date, "url": url}
+
+
+def document_view(document: Document, start: int = -1, end: int = -1) -> View:
+    """Return a whole document in paragraphs of segments.
+
+    A segment's kind is "", "quote" for what lies in ``[start, end)``, or "source:N" for a
+    footnote mark, whose text is its number in ``sources``.
+    """
+    sections = []
+    for section in document.sections:
+        paragraphs = []
+        position = section.start
+        for piece in document.text[section.start : section.end].split("\n"):
+            if piece.strip():
+                paragraphs.append(_paragraph(document, position, position + len(piece), start, end))
+            position += len(piece) + 1
+        sections.append({"heading": section.heading, "paragraphs": paragraphs})
+    return {
+        "id": document.id,
+        "title": document.title,
+        "language": document.language,
+        "topic": document.topic,
+        "as_of": document.as_of,
+        "entities": document.entities,
+        "sections": sections,
+        "sources": [source_view(s) for s in document.sources],
+    }
+
+
+def _paragraph(document: Document, first: int, last: int, start: int, end: int) -> list[Segment]:
+    references = [r for r in document.references if first < r.offset <= last]
+    cuts = sorted({first, last, *(r.offset for r in references), *(p for p in (start, end) if first < p < last)})
+    paragraph: list[Segment] = []
+    for a, b in pairwise(cuts):
+        paragraph.append((document.text[a:b], "quote" if start <= a and b <= end else ""))
+        paragraph += [(str(r.source + 1), f"source:{r.source + 1}") for r in references if r.offset == b]
+    return paragraph
