@@ -341,7 +341,6 @@ def index_build(
         from qa.documents import load_corpus
         from qa.embedding import SentenceTransformerEmbedder
         from qa.index import Snapshot, build_index
-        from qa.index.builder import CACHE
 
         loaded = load_corpus(settings.corpus)
         why = staleness(settings, loaded)  # refuses a folder of other files, forced or not
@@ -351,10 +350,8 @@ def index_build(
             except IndexDamaged as error:
                 why = str(error)
         if why or force:
-            if force:
-                (settings.index / CACHE).unlink(missing_ok=True)
             embedder = SentenceTransformerEmbedder(settings.model, threads=build_threads())
-            build_index(loaded, settings.index, embedder, settings.max_tokens, advance)
+            build_index(loaded, settings.index, embedder, settings.max_tokens, advance, fresh=force)
     manifest = index_manifest(settings)
     state = "built" if why or force else "up to date"
     sys.stdout.write(f"{state}: {manifest.passages} passages of {manifest.documents} documents in {settings.index}\n")

@@ -9,6 +9,7 @@ import pytest
 
 from qa.documents import check_corpus, left_out, load_corpus
 from qa.documents.checks import publisher_names
+from qa.documents.document_checks import POINTS_BACK
 from qa.documents.duplicates import near_duplicates, shingles_of
 from qa.errors import MissingExtra
 
@@ -93,6 +94,16 @@ def test_the_id_is_the_name_of_the_file(tmp_path: Path) -> None:
 )
 def test_plans_fiscal_years_and_the_current_period_may_pass_as_of(tmp_path: Path, sentence: str) -> None:
     assert messages(corpus(tmp_path, document(body=f"{BODY}\n\n{sentence}"))) == []
+
+
+@pytest.mark.parametrize("opening", ["It shows", "Both companies say", "此前，", "其中", "这一数字", "该公司"])
+def test_openings_that_point_back_are_found(opening: str) -> None:
+    assert POINTS_BACK.match(opening)
+
+
+@pytest.mark.parametrize("opening", ["Italy says", "Both Alibaba and Tencent say", "此外，", "其他城市", "Thatcher said"])
+def test_openings_that_stand_alone_pass(opening: str) -> None:
+    assert not POINTS_BACK.match(opening)
 
 
 def test_an_id_in_use_is_reported(tmp_path: Path) -> None:

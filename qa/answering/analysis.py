@@ -27,7 +27,7 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
             r"\bcompar|\bversus\b|\bvs\.?\b|\bdifference between\b|\bwhich of\b|\b(?:than|against) (?:in )?(?:the )?(?:US|America|China|its)"
             r"|\bhow (?:much|far|many)\b.*\b(?:than|ahead|behind)\b|相比|比较|对比|与.+(?:差距|之比)|还是|孰|分别|谁更|哪个更",
         ),
-        ("list", r"^(?:list|name|enumerate)\b|\b(?:which|what) (?:\w+ ){0,3}(?:\w+(?:ies|[^aeius]s)) (?:are|were|have|did|do|has)\b|\bwhat are\b|哪些|列出|列举|有何"),
+        ("list", r"^(?:list|name|enumerate)\b|\b(?:which|what) (?:two|three|four|five|six|other|\d) |\b(?:which|what) (?:\w+ ){0,3}(?:\w+(?:ies|[^aeius]s)) (?:are|were|have|did|do|has)\b|\bwhat are\b|哪些|哪[两二三四五几]|列出|列举|有何"),
         ("date", r"\bwhen\b|\b(?:release|launch|listing|start|publication|effective|filing) dates?\b|\bdate of\b|\b(?:what|which) (?:date|day|month|year)\b|\bsince when\b|\bhow (?:old|recently)\b|何时|什么时候|哪(?:一)?[年天月]|几月|日期|多久前"),
         (
             "number",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from qa.answering.answer import Conflict, ConflictValue
@@ -10,41 +11,61 @@ from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, quantities_of, tokens_of
 from qa.text.quantities import Quantity
 
-ALIKE = 0.45  # share of words in common from which two sentences speak of the same thing
-APART = 2.5  # values further apart than this factor are other quantities, not rival counts
+ALIKE = 0.6  # share of words in common from which two sentences speak of the same thing
+APART = 1.8  # values further apart than this factor are other quantities, not rival counts
+# Words by which a text says that another value is also given.
+_OTHERWISE = re.compile(
+    r"\b(?:whereas|while|another (?:account|report|source|site|count|summary|blog|tracker)|other (?:accounts|reports|sources|outlets|summaries)|"
+    r"some (?:reports|sources|accounts|outlets|media)|differ(?:s|ent)?|disagree|instead|although|by contrast|puts? (?:it|the|this)|but)\b|"
+    r"而|另一|也有|另有|不一致|不同|则(?:称|说|为|估)|有(?:报道|媒体|资料)",
+    re.IGNORECASE,
+)
+
+Rival = tuple[Candidate, Quantity, Quantity]
 
 
-def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, Quantity, Quantity]]:
+def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[Rival]:
     """Return sentences that give another value for the quantity that the best sentence gives.
 
-    Two values conflict if they have the same kind and unit, stand in sentences with the same
-    dates that share most of their other words, and differ, but by no more than a factor.
+    Two values conflict if they have the same kind and unit, differ by no more than a factor, and
+    stand in two sentences with the same dates and mostly the same words, or in neighbouring
+    sentences of which one says that accounts differ. A sentence that gives two values itself is
+    its own rival.
     """
-    found = []
-    own_dates = {d.value for d in dates_of(best.text)}
-    words = _words(best.text)
+    found: list[Rival] = []
+    own = _pair(best, best)
+    if own and _OTHERWISE.search(best.text):
+        found.append((best, *own))
+    words, when = _words(best.text), {d.value for d in dates_of(best.text)}
     for other in pool:
-        if other.row == best.row or not own_dates or {d.value for d in dates_of(other.text)} != own_dates:
+        if other.row == best.row:
             continue
+        pair = _pair(best, other)
+        if pair is None:
+            continue
+        neighbour = other.passage == best.passage and abs(other.row - best.row) == 1
+        said = neighbour and (_OTHERWISE.search(other.text) or _OTHERWISE.search(best.text))
         there = _words(other.text)
-        if not words or len(words & there) / min(len(words), len(there) or 1) < ALIKE:
-            continue
-        pairs = [
-            (a, b)
-            for a in quantities_of(best.text)
-            for b in quantities_of(other.text)
-            if a.kind == b.kind and a.unit == b.unit and a.kind != "count" or (a.kind == b.kind == "count" and a.unit and a.unit == b.unit)
-        ]
-        values_here = {(q.kind, q.unit, q.value) for q in quantities_of(best.text)}
-        values_there = {(q.kind, q.unit, q.value) for q in quantities_of(other.text)}
-        for a, b in pairs:
+        alike = bool(words and there) and len(words & there) / min(len(words), len(there)) >= ALIKE
+        if said and len(words & there) >= 2 or (alike and when and {d.value for d in dates_of(other.text)} == when):
+            found.append((other, *pair))
+    return found
+
+
+def _pair(best: Candidate, other: Candidate) -> tuple[Quantity, Quantity] | None:
+    """Return the first two quantities of the same kind and unit that differ by little."""
+    here, there = quantities_of(best.text), quantities_of(other.text)
+    same = best.row == other.row
+    shared = set() if same else {(q.kind, q.unit, q.value) for q in here} & {(q.kind, q.unit, q.value) for q in there}
+    for i, a in enumerate(here):
+        for b in there[i + 1 :] if same else there:
+            if a.kind != b.kind or a.unit != b.unit or (a.kind == "count" and not a.unit):
+                continue
             if a.value == b.value or not a.value or not b.value or max(a.value, b.value) / min(a.value, b.value) > APART:
                 continue
-            if (b.kind, b.unit, b.value) in values_here or (a.kind, a.unit, a.value) in values_there:
-                continue
-            found.append((other, a, b))
-            break
-    return found
+            if not shared & {(a.kind, a.unit, a.value), (b.kind, b.unit, b.value)}:
+                return a, b
+    return None
 
 
 def _words(text: str) -> frozenset[str]:

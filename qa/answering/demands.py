@@ -8,13 +8,12 @@ that the question names is looked up, in one and the same sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qa.answering.analysis import Analysis
 from qa.answering.facts import dates_of, months_of, names_entry, parts_of_year, tokens_of, years_of
 from qa.text.glossary import Entry, Mention
-from qa.text.tokens import search_tokens
 
 EVERYWHERE = frozenset({"China", "Washington"})
 """Names whose absence from a sentence means nothing: every document is about China, and a capital
@@ -83,7 +82,7 @@ def demands_of(analysis: Analysis) -> Demands:
 
 
 def met(
-    demands: Demands, sentence: str, heading: str, passage: str, likeness: Callable[[Mention], float], rarity: Callable[[Mention], float]
+    demands: Demands, sentence: str, heading: str, passage: str, likeness: Callable[[Mention], float], rarity: Mapping[Mention, float]
 ) -> Met:
     """Judge a sentence.
 
@@ -93,10 +92,10 @@ def met(
         heading: title of its document and heading of its section.
         passage: the text around it.
         likeness: how near the sentence's words come to a measure that it does not name, 0 to 1.
-        rarity: inverse document frequency of a measure.
+        rarity: inverse document frequency of each measure.
     """
     names = [_name(n, sentence, heading, passage) for n in demands.names]
-    rare = [rarity(m) for m in demands.measures]
+    rare = [rarity[m] for m in demands.measures]
     measures = [r * _measure(m, sentence, heading, likeness) for r, m in zip(rare, demands.measures, strict=True)]
     return Met(
         sum(names) / len(names) if names else 1.0,
@@ -152,8 +151,8 @@ def _measure(mention: Mention, sentence: str, heading: str, likeness: Callable[[
         return 1.0
     tokens = tokens_of(sentence)
     for form in mention.entry.forms:
-        needed = search_tokens(form)
-        if needed and tokens.issuperset(needed):
+        needed = tokens_of(form)
+        if needed and tokens >= needed:
             return 1.0
     if names_entry(heading, mention.entry):
         return IN_HEADING

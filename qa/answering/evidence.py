@@ -70,10 +70,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
     weight = [max(snapshot.words.idf(t) for t in group) for group in concepts]
     total = sum(weight) or 1.0
     wanted = demands_of(analysis)
-
-    def rarity(mention: Mention) -> float:
-        return max((snapshot.words.idf(t) for t in search_tokens(query.text[mention.start : mention.end])), default=0.0)
-
+    rarity = {m: max((snapshot.words.idf(t) for t in tokens_of(query.text[m.start : m.end])), default=0.0) for m in wanted.measures}
     found: list[Candidate] = []
     for order, row in enumerate(rows):
         passage = snapshot.passages[row]

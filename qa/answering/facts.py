@@ -44,6 +44,7 @@ def _plain(text: str) -> str:
     return " ".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split())
 
 
+@lru_cache(maxsize=200_000)
 def names_entry(text: str, entry: Entry) -> bool:
     """Tell whether a text names an entry in any of its forms."""
     folded = f" {_plain(text)} "

@@ -16,7 +16,7 @@ from qa.answering.conflicts import conflict, rivals
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
-from qa.answering.scoring import confidence, model
+from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.sufficiency import confidence_features
 from qa.answering.select import choose, order_candidates, same
 from qa.retrieval.filters import Filters
@@ -86,7 +86,7 @@ class Evidence:
 def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int) -> Evidence:
     """Collect and choose evidence in one language, for each side of a comparison too."""
     query, snapshot = analysis.query, searcher.snapshot
-    regime = language if language == query.language else "cross"
+    regime = regime_of(query.language, language)
     ranking = searcher.rank(query, filters, language)
     pool = candidates(analysis, ranking, snapshot)
     for other in analysis.sides:
@@ -190,6 +190,7 @@ def _conflicts(chosen: list[Candidate], pool: Sequence[Candidate]) -> list[Confl
     entries = []
     for other, own_quantity, other_quantity in found:
         number = next((n for n, c in enumerate(chosen, 1) if c.row == other.row), 0)
+        # The rival belongs right into the answer, even when the selection left it out.
         if not number:
             if any(same(other, c) for c in chosen[1:]):
                 continue

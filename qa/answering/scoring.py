@@ -18,9 +18,14 @@ from qa.answering.evidence import Candidate
 WEIGHTS_FILE = Path(__file__).with_name("weights.json")
 
 
-REGIMES = ("en", "zh", "cross")
-"""English on English, Chinese on Chinese, and a question on passages of the other language: the
-signals mean different things in each, so each has its own weights."""
+REGIMES = ("en", "zh", "zh-en", "en-zh")
+"""English on English, Chinese on Chinese, a Chinese question on English passages, and the reverse:
+the signals mean different things in each, so each has its own weights."""
+
+
+def regime_of(asked: str, language: str) -> str:
+    """Return the regime of a question's language and the passages' language."""
+    return language if asked == language else f"{asked}-{language}"
 
 
 @dataclass(frozen=True)

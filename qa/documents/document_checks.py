@@ -16,17 +16,18 @@ MIN_WORDS, MAX_WORDS = 250, 720
 MIN_IDEOGRAPHS, MAX_IDEOGRAPHS = 350, 1300
 
 AHEAD = re.compile(
-    r"\b(?:by|until|targets?|targeted|plan(?:s|ned|ning)?|aim(?:s|ed|ing)?|goals?|project(?:s|ed|ions?)|forecasts?|"
-    r"expect(?:s|ed|ations?)?|will|would|is to|are to|was to|were to|scheduled|due|roadmap|deadline|effective|takes? effect|"
-    r"valid|ahead|estimates?|estimated|runs?|period|five-year)\b"
+    r"\b(?:by (?:the |early |late |mid-|about |around |end of )*(?:\d{1,2} )?(?:[A-Z][a-z]+ )?20\d\d|until|"
+    r"targets?|targeted|plan(?:s|ned|ning)?|aim(?:s|ed|ing)?|goals?|project(?:s|ed|ions?)|forecasts?|"
+    r"expect(?:s|ed|ations?)?|will|would|is to|are to|was to|were to|scheduled|due (?:to|on|in|before)|roadmap|deadline|"
+    r"effective|takes? effect|valid|estimates?|estimated|runs? (?:to|until|through|from)|five-year)\b"
     r"|预计|目标|计划|规划|方案|拟|将|预测|有望|之前|[前起止]|路线图|有效期|施行|五年|[到至]\d{4}年",
     re.IGNORECASE,
 )
 """Words of sentences that speak of what is to come, whose dates may lie after ``as_of``."""
 
-_PRONOUN = re.compile(
+POINTS_BACK = re.compile(
     r"(?:It|They|He|She|Its|Their|His|Her|This|These|That|Those|Such|Both (?:of|are|were|have|had|say|said|[a-z]+s))\b"
-    r"|(?:它|他们|他的|她|其中|其|该|此|这|那|两者|二者|后者|前者|上述|同年|同月|同日|当年|当月|当日)"
+    r"|(?:它|他们|他的|她|其(?![他余实])|该|此(?!外)|这|那|两者|二者|后者|前者|上述|同年|同月|同日|当年|当月|当日)"
 )
 """Openings that point at the sentence before."""
 _FISCAL = re.compile(r"\bfiscal(?: year)? $", re.IGNORECASE)
@@ -86,7 +87,7 @@ def document_problems(path: Path, lines: Lines, document: Document) -> Iterator[
     yield from _footnotes(lines, document)
     yield from _dates(lines, document)
     for start, end in document.sentences:
-        pronoun = _PRONOUN.match(document.text, start, end)
+        pronoun = POINTS_BACK.match(document.text, start, end)
         if pronoun:
             yield lines.of(start), f"a sentence begins with {pronoun.group()!r} and cannot be quoted alone: {_short(document, start)}"
 

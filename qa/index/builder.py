@@ -45,6 +45,8 @@ def build_index(
     embedder: Embedder,
     max_tokens: int,
     progress: Progress | None = None,
+    *,
+    fresh: bool = False,
 ) -> str:
     """Build a new generation and make it current.
 
@@ -57,6 +59,7 @@ def build_index(
         embedder: the model.
         max_tokens: upper size of a passage.
         progress: called with passages done and their total.
+        fresh: forget the cached encodings and encode everything anew.
 
     Returns:
         The new generation's name.
@@ -70,6 +73,8 @@ def build_index(
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder):
             _remove_leftovers(folder)
+            if fresh:
+                (folder / CACHE).unlink(missing_ok=True)
             passages = [p for d in corpus.documents for p in chunk(d, embedder.count_tokens, max_tokens)]
             if not passages:
                 raise CorpusError(f"{corpus.folder}: the documents hold no text; add some and build again")

@@ -33,6 +33,7 @@ class Query:
         translation: the question's names and terms in the other language ("" if none is known).
         mentions: glossary entries in the question.
         years: years that it names.
+        known_tokens: its own tokens that stand in a glossary entry, so have a translation.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Query:
     translation: str
     mentions: tuple[Mention, ...]
     years: frozenset[int] = field(default=frozenset())
+    known_tokens: frozenset[str] = field(default=frozenset())
 
     @property
     def names(self) -> tuple[Entry, ...]:
@@ -69,7 +71,8 @@ class QueryReader:
                         weights[token] = EXPANSION_WEIGHT * _weight(token)
         tokens = tuple(dict.fromkeys([*own, *weights]))
         translation = self._translate(text, mentions, language)
-        return Query(text, language, tokens, weights, tuple(own), translation, mentions, frozenset(years(text)))
+        known = frozenset(t for m in mentions for t in search_tokens(text[m.start : m.end]))
+        return Query(text, language, tokens, weights, tuple(own), translation, mentions, frozenset(years(text)), known)
 
     def _translate(self, text: str, mentions: tuple[Mention, ...], language: str) -> str:
         """Put the known names and terms into the other language, in order; keep Latin words and numbers."""

@@ -46,17 +46,23 @@ class Weights:
     late: float
 
 
-WEIGHTS = Weights(dense=0.12, sentence=0.12, lexical=0.16, context=0.16, late=0.44)
+WEIGHTS = Weights(dense=0.17, sentence=0.11, lexical=0.19, context=0.14, late=0.39)
 UNREADABLE = Weights(dense=0.10, sentence=0.0, lexical=0.70, context=0.0, late=0.20)
 """For a text that the model cannot read, such as Chinese under MiniLM: a third of its ideographs are
 in the vocabulary, which says a little."""
 REGIMES = {"readable": WEIGHTS, "unreadable": UNREADABLE}
+NEIGHBOUR = 0.1
+"""Share that the better of a passage's two neighbours has in its score: an answer is often told in several."""
+ALONE = 0.6  # what a passage without neighbours is given in place of theirs, as a share of its own score
 MAX_UNKNOWN = 0.2  # share of unknown tokens from which the model counts as unable to read
 
-CROSS = 1.0  # factor of the strength of a ranking in the other language
+CROSS = 0.8
+"""Factor of the strength of a ranking in the other language. Higher finds more that only stands there,
+lower keeps it from pushing in where the question's own language has the answer."""
 CROWDING = 0.03
 """Taken from a hit's score for every section of the same page or document above it."""
 NEAR_DUPLICATE = 0.8  # share of common character quadruples from which two passages say the same
+NEAR_VECTOR = 0.85  # cosine below which they surely don't
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class SentenceWeights:
     near: float
 
 
-SENTENCE = SentenceWeights(late=1.0, passage=0.1, cosine=0.0, lexical=0.2, near=0.0)
+SENTENCE = SentenceWeights(late=1.0, passage=0.2, cosine=0.0, lexical=0.2, near=0.15)
 SENTENCE_PASSAGES = 12  # passages whose sentences are looked at
 SENTENCE_MARGIN = 0.3  # how far below the best sentence the last one of an excerpt may score
 
@@ -131,10 +137,14 @@ class Searcher:
         self._regimes = regimes
         self._sentence_weights = sentence_weights
         self.reader = QueryReader(snapshot.glossary)
-        self._encoded: dict[str, tuple[Encoded, bool]] = {}
+        self._encoded: dict[str, Encoded] = {}
         documents, passages = snapshot.documents, snapshot.passages
         self._languages = np.asarray([documents[p.document_id].language == "zh" for p in passages])
+        self._follows = np.asarray([i > 0 and p.document_id == passages[i - 1].document_id for i, p in enumerate(passages)], dtype=bool)
         self._vectors = _matrix(snapshot.vectors)
+        # As plain arrays over the mapped memory: slices of a memmap cost ten times more.
+        self._tokens, self._token_rows = np.asarray(snapshot.tokens), np.asarray(snapshot.token_rows)
+        self._token_sentences = np.asarray(snapshot.token_sentences)
         # All sentences of all passages are compared at once; float32 is twice as fast as float16 here.
         self._sentence_vectors = np.asarray(snapshot.sentence_vectors, dtype=np.float32)
         self._first_sentences = np.asarray(snapshot.sentence_rows[:-1])
@@ -166,19 +176,25 @@ class Searcher:
         """
         language = language or query.language
         admitted = self.admitted(filters or Filters()) & (self._languages == (language == "zh"))
-        text = query.text if language == query.language else query.translation or query.text
+        own = language == query.language
+        text = query.text if own else query.translation or query.text
         snapshot = self.snapshot
-        encoded, readable = self._encode(text)
+        readable = self._readable(text)
+        # A translation that the model cannot read is left to its words, which saves an encoding.
+        compared = own or readable
+        encoded = self._encode(text if compared else query.text)
         weights = self._regimes["readable" if readable else "unreadable"]
         if not admitted.any():
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), _nothing(), {}, encoded, readable, 0.0)
         lexical = snapshot.words.scores(query.tokens, query.weights)
-        signals = {
-            "dense": self._vectors @ encoded.pooled,
-            "sentence": np.maximum.reduceat(self._sentence_vectors @ encoded.pooled, self._first_sentences),
-            "lexical": lexical,
-            "context": self._titles.scores(query.tokens, query.weights)[self._title_of],
-        }
+        signals = {name: np.zeros(len(admitted), dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
+        signals["lexical"] = lexical
+        if compared and weights.dense:
+            signals["dense"] = self._vectors @ encoded.pooled
+        if compared and weights.sentence:
+            signals["sentence"] = np.maximum.reduceat(self._sentence_vectors @ encoded.pooled, self._first_sentences)
+        if weights.context:
+            signals["context"] = self._titles.scores(query.tokens, query.weights)[self._title_of]
         first = np.zeros(len(admitted), dtype=np.float32)
         for name, values in signals.items():
             share = getattr(weights, name)
@@ -187,10 +203,9 @@ class Searcher:
         first[~admitted] = -1.0
         rows = _best(first, CANDIDATES)
         rows = rows[first[rows] > 0]
-        late, of_sentences = self.late(encoded, rows)
-        fused = (first[rows] + weights.late * minmax(late)).astype(np.float32)
-        own = language == query.language
-        strength = self._strength(query, rows, lexical, late if readable and own else None) * (1.0 if own else CROSS)
+        late, of_sentences = self.late(encoded, rows) if compared else (np.zeros(len(rows), dtype=np.float32), {})
+        fused = self._with_neighbours(rows, (first[rows] + weights.late * minmax(late)).astype(np.float32))
+        strength = self._strength(query, rows, lexical, None if own else text)
         order = np.argsort(-fused, kind="stable")
         chosen = {name: values[rows][order] for name, values in signals.items()}
         return Ranking(
@@ -203,21 +218,44 @@ class Searcher:
             strength,
         )
 
-    def _encode(self, text: str) -> tuple[Encoded, bool]:
+    def _with_neighbours(self, rows: NDArray[np.int64], fused: Floats) -> Floats:
+        """Mix each score with that of the better neighbour in the document; one that is no candidate counts 0."""
+        padded = np.zeros(len(self._follows) + 1, dtype=np.float32)
+        padded[rows] = fused
+        # Passage number n stands after n - 1 in its document where _follows[n]; the last entry is no passage.
+        before, after = self._follows[rows], np.append(self._follows[1:], False)[rows]
+        best = np.maximum(np.where(before, padded[rows - 1], 0), np.where(after, padded[rows + 1], 0))
+        best = np.where(before | after, best, np.float32(ALONE) * fused)
+        mixed: Floats = ((fused + np.float32(NEIGHBOUR) * best) / np.float32(1 + NEIGHBOUR)).astype(np.float32)
+        return mixed
+
+    def _encode(self, text: str) -> Encoded:
         """Encode a question; the last ones are kept, since a search often follows an answer."""
         if text not in self._encoded:
             if len(self._encoded) >= 64:
                 self._encoded.pop(next(iter(self._encoded)))
-            readable = self._embedder.unknown_share(text) < MAX_UNKNOWN
-            self._encoded[text] = next(iter(self._embedder.encode([text]))), readable
+            self._encoded[text] = next(iter(self._embedder.encode([text])))
         return self._encoded[text]
 
-    def _strength(self, query: Query, rows: NDArray[np.int64], lexical: Floats, late: Floats | None) -> float:
+    def _readable(self, text: str) -> bool:
+        return self._embedder.unknown_share(text) < MAX_UNKNOWN
+
+    def _strength(self, query: Query, rows: NDArray[np.int64], lexical: Floats, translation: str | None) -> float:
+        """Return the share of the question's words that the best passage meets.
+
+        In the other language it is the share of the translation's words, less where the translation
+        holds little of the question.
+        """
         if not len(rows):
             return 0.0
-        possible = self.snapshot.words.possible(query.own_tokens, query.weights) or 1.0
-        met = min(1.0, float(lexical[rows].max()) / possible)
-        return met if late is None else 0.5 * met + 0.5 * float(late.max())
+        words = self.snapshot.words
+        if translation is None:
+            return min(1.0, float(lexical[rows].max()) / (words.possible(query.own_tokens, query.weights) or 1.0))
+        tokens = search_tokens(translation)
+        met = min(1.0, float(words.scores(tokens)[rows].max()) / (words.possible(tokens) or 1.0))
+        known = [t for t in query.own_tokens if t in query.known_tokens]
+        held = words.possible(known, query.weights) / (words.possible(query.own_tokens, query.weights) or 1.0)
+        return CROSS * met * float(np.sqrt(min(1.0, held)))
 
     def late(self, encoded: Encoded, rows: NDArray[np.int64]) -> tuple[Floats, dict[int, float]]:
         """Score passages and their sentences by late interaction (MaxSim).
@@ -226,12 +264,11 @@ class Searcher:
             (n,) mean over question tokens of the best token of each passage, and the same for
             every sentence of these passages.
         """
-        snapshot = self.snapshot
         if not len(rows) or not len(encoded.tokens):
             return np.zeros(len(rows), dtype=np.float32), {}
-        spans = [(int(snapshot.token_rows[r]), int(snapshot.token_rows[r + 1])) for r in rows]
-        tokens = np.concatenate([snapshot.tokens[a:b] for a, b in spans]).astype(np.float32)
-        owners = np.concatenate([snapshot.token_sentences[a:b] for a, b in spans])
+        spans = list(zip(self._token_rows[rows].tolist(), self._token_rows[rows + 1].tolist(), strict=True))
+        tokens = np.concatenate([self._tokens[a:b] for a, b in spans]).astype(np.float32)
+        owners = np.concatenate([self._token_sentences[a:b] for a, b in spans])
         # (tokens, question): the maximum over a run of rows is taken several times faster than over columns.
         similarity = tokens @ (encoded.tokens.T / np.float32(127))
         cuts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
@@ -264,25 +301,25 @@ class Searcher:
         ]
         entries.sort(key=lambda e: (-round(e[0], 6), int(e[2].rows[e[1]])))
         hits: list[Hit] = []
-        seen: list[frozenset[str]] = []
+        seen: list[int] = []
         shown: dict[str, set[tuple[str, str]]] = {}
 
         def crowded(entry: tuple[float, int, Ranking]) -> float:
             passage = snapshot.passages[int(entry[2].rows[entry[1]])]
             page = snapshot.documents[passage.document_id].title or passage.document_id
-            return entry[0] - CROWDING * len(shown.get(page, ()))
+            return entry[0] - CROWDING * entry[2].strength * len(shown.get(page, ()))
 
         while entries and len(hits) < k:
             # Scores only fall, so the first that keeps its place need not be compared with the rest.
             at = _first_best(entries, crowded)
             score, i, ranking = entries.pop(at)
-            passage = snapshot.passages[int(ranking.rows[i])]
+            row = int(ranking.rows[i])
+            if self._repeats(row, seen):
+                continue
+            seen.append(row)
+            passage = snapshot.passages[row]
             document = snapshot.documents[passage.document_id]
             text = document.text[passage.start : passage.end]
-            shingles = frozenset(text[j : j + 4] for j in range(max(1, len(text) - 3)))
-            if any(len(shingles & s) >= NEAR_DUPLICATE * len(shingles | s) for s in seen):
-                continue
-            seen.append(shingles)
             shown.setdefault(document.title or document.id, set()).add((document.id, passage.heading))
             hits.append(
                 Hit(
@@ -301,6 +338,20 @@ class Searcher:
                 )
             )
         return hits
+
+    def _repeats(self, row: int, seen: Sequence[int]) -> bool:
+        """Tell whether a passage says nearly the same as one of others."""
+        if not seen:
+            return False
+        # Passages of nearly the same text have nearly the same vector, so few are compared letter by letter.
+        near = np.flatnonzero(self._vectors[seen] @ self._vectors[row] > NEAR_VECTOR)
+        shingles = self._shingles(row) if len(near) else frozenset()
+        return any(len(shingles & other) >= NEAR_DUPLICATE * len(shingles | other) for other in (self._shingles(seen[i]) for i in near.tolist()))
+
+    def _shingles(self, row: int) -> frozenset[str]:
+        passage = self.snapshot.passages[row]
+        text = self.snapshot.documents[passage.document_id].text[passage.start : passage.end]
+        return frozenset(text[i : i + 4] for i in range(max(1, len(text) - 3)))
 
     def best_sentences(self, text: str, k: int) -> list[Excerpt]:
         """Return the k sentences that best fit a question, best first."""

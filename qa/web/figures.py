@@ -9,8 +9,11 @@ from typing import Any
 from qa.answering.answer import Answer, Citation
 from qa.text.glossary import Glossary
 from qa.text.quantities import Quantity, dates, quantities
+from qa.text.tokens import search_tokens
 
 MIN_POINTS = 3
+MAX_APART = 60  # characters between a figure and the name it belongs to
+MIN_SHARED = 0.3  # share of the question's words that a sentence of its chart must hold
 # "rose by 87 million" is a change, not a level: beside levels it would draw a false dip.
 _CHANGE_BEFORE = re.compile(
     r"(?:\bby|gain(?:ed|s)?|added|adding|increase of|decrease of|rise of|fall of|another|extra|up|down|plus|"
@@ -33,6 +36,8 @@ def comparison(answer: Answer, glossary: Glossary) -> dict[str, Any] | None:
         return None
     question = answer.standalone_question
     asked = {m.entry: question[m.start : m.end] for m in glossary.mentions(question) if m.entry.is_name}
+    kinds = Counter(entry.kind for entry in asked)
+    asked = {entry: name for entry, name in asked.items() if kinds[entry.kind] >= 2}  # countries with countries, not with a test
     by_number = {c.number: c for c in answer.citations}
     measures: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for sentence in answer.sentences:
@@ -42,7 +47,9 @@ def comparison(answer: Answer, glossary: Glossary) -> dict[str, Any] | None:
             continue
         for figure in quantities(sentence.text):
             owner = min(names, key=lambda m: max(m.start - figure.end, figure.start - m.end))
-            if owner.entry in asked and (figure.kind != "count" or figure.unit):
+            apart = max(owner.start - figure.end, figure.start - owner.end)
+            # Percentage points measure the distance between the sides, so they are no side's own.
+            if owner.entry in asked and apart <= MAX_APART and figure.kind != "points" and _measure(figure) != "count:":
                 side = asked[owner.entry]
                 row = {
                     "side": side,
@@ -62,13 +69,15 @@ def development(answer: Answer) -> dict[str, Any] | None:
         ``{"unit", "points": [{"date", "value", "label", "citation"}]}`` by date, where date is
         YYYY, YYYY-MM or YYYY-MM-DD and label the figure as written.
     """
-    if answer.kind not in ("change", "number", "list", "general") or answer.abstained:
+    if answer.kind != "change" or answer.abstained:
         return None
     by_number = {c.number: c for c in answer.citations}
+    asked = frozenset(search_tokens(answer.standalone_question))
     found: list[tuple[str, Quantity, str, int]] = []
     for sentence in answer.sentences:
         citation = by_number.get(sentence.citations[0]) if sentence.citations else None
-        if citation is not None:
+        shared = asked & frozenset(search_tokens(sentence.text))
+        if citation is not None and len(shared) >= MIN_SHARED * len(asked):
             found += _dated(sentence.text, citation)
     groups = Counter(_measure(quantity) for _, quantity, _, _ in found)
     if not groups:

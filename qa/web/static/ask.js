@@ -7,6 +7,8 @@ import { startEvidence } from "./evidence.js";
 import { startScope } from "./scope.js";
 import { turnArticle } from "./turn.js";
 
+const SILENCE_MS = 15000;
+
 export function startAsk(page) {
   const part = page.parts.ask;
   const state = { turns: [], votes: {}, suggestions: {}, conversation: "", pending: null, replacing: "", examples: [], maxChars: 2000 };
@@ -34,6 +36,15 @@ export function startAsk(page) {
     const old = $("turn-" + turn.id);
     if (old) old.replaceWith(article(turn));
     else thread.append(article(turn));
+  }
+
+  /** Put a new turn at the end, leaving those before as they are: a reader may be in the middle of one. */
+  function place(turn) {
+    for (const old of thread.querySelectorAll(".q-next")) old.remove();
+    $("turn-pending")?.remove();
+    thread.append(article(turn));
+    drawWelcome();
+    drawComposer();
   }
 
   function drawWelcome() {
@@ -71,19 +82,23 @@ export function startAsk(page) {
   function send(question, replace = "") {
     question = question.trim();
     if (!question || state.pending) return;
-    if (replace) state.turns = state.turns.slice(0, Math.max(0, state.turns.findIndex((turn) => turn.id === replace)));
+    const at = replace ? state.turns.findIndex((turn) => turn.id === replace) : -1;
+    const dropped = at < 0 ? [] : state.turns.splice(at);
     state.replacing = "";
     state.pending = { id: "pending", request: crypto.getRandomValues(new Uint32Array(2)).join("-"), question, phase: "searching", pending: true };
     box.value = "";
+    heard = Date.now();
     page.show("ask", false);
-    draw();
+    if (dropped.length) draw();
+    else place(state.pending);
     reveal($("turn-pending"), state.turns.length ? "start" : "nearest");
-    part.submit({ request: state.pending.request, question, conversation: state.conversation, scope: scope.value(), replace });
+    part.submit({ request: state.pending.request, question, conversation: state.conversation, scope: scope.value(), replace: dropped.find((turn) => !turn.failed)?.id ?? "" });
   }
 
   part.watch("value", () => {
     const step = part.props.value;
     if (!step || !state.pending || step.request !== state.pending.request) return;
+    heard = Date.now();
     if (step.phase === "done") finish(step.turn);
     else if (["busy", "failed"].includes(step.phase)) fail(step);
     else {
@@ -92,12 +107,24 @@ export function startAsk(page) {
     }
   });
 
+  // A server that went away sends nothing, so silence is looked into.
+  let heard = 0;
+  setInterval(async () => {
+    const { pending } = state;
+    if (!pending || Date.now() - heard < SILENCE_MS) return;
+    const status = await page.call("status");
+    if (status.error && state.pending === pending) fail({ phase: "failed", message: t("connection") });
+    else heard = Date.now();
+  }, 5000);
+
   function finish(turn) {
     state.pending = null;
     state.turns.push(turn);
     state.conversation = turn.conversation;
+    evidence.turnIn(state.turns);
     evidence.show(turn);
-    draw();
+    place(turn);
+    if (state.turns.length > 1) reveal($("turn-" + turn.id), "start");
     remember(turn);
     $("q-announce").textContent = turn.abstained ? t("answer_none") : t("answer_ready", turn.citations.length);
     conversations.refresh();
@@ -115,8 +142,10 @@ export function startAsk(page) {
   /** Keep a turn that has no answer in the thread, so that it can be asked again. */
   function settle(turn) {
     state.pending = null;
-    state.turns.push({ ...turn, id: "failed-" + turn.request, failed: true, citations: [] });
-    draw();
+    const failed = { ...turn, id: "failed-" + turn.request, pending: false, failed: true, turn: null, citations: [] };
+    state.turns.push(failed);
+    place(failed);
+    reveal($("turn-" + failed.id), "nearest");
   }
 
   function stop() {

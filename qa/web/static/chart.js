@@ -62,8 +62,8 @@ function picture(series, width, { height = 220, label = "", onPoint } = {}) {
       s("line", { class: "q-grid" + (mark === 0 ? " is-zero" : ""), x1: frame.left, x2: width - frame.right, y1: y(mark), y2: y(mark) }),
       s("text", { class: "q-tick", x: frame.left - 8, y: y(mark) + 4, "text-anchor": "end" }, short(mark)));
   }
-  for (const tick of timeTicks(first, last, (width - frame.left - frame.right) / 58))
-    svg.append(s("text", { class: "q-tick", x: x(tick), y: height - 8, "text-anchor": "middle" }, String(tick)));
+  for (const [at, words, anchor] of timeLabels(points, xs, (width - frame.left - frame.right) / 58))
+    svg.append(s("text", { class: "q-tick", x: x(at), y: height - 8, "text-anchor": anchor }, words));
   series.forEach((line, index) => {
     const colour = `var(--line-${(line.colour ?? index) % LINES})`;
     const path = line.points.map((p, i) => (i ? "L" : "M") + x(place(p.date, yearly)).toFixed(1) + " " + y(p.value).toFixed(1)).join("");
@@ -89,6 +89,14 @@ function picture(series, width, { height = 220, label = "", onPoint } = {}) {
     }
   });
   return svg;
+}
+
+/** Label whole years, or the first and last date where there are not two of them. */
+function timeLabels(points, xs, most) {
+  const [first, last] = [Math.min(...xs), Math.max(...xs)];
+  const years = timeTicks(first, last, most);
+  if (years.length > 1 || first === last) return years.map((year) => [year, String(year), "middle"]);
+  return [[first, dateText(points[xs.indexOf(first)].date), "start"], [last, dateText(points[xs.indexOf(last)].date), "end"]];
 }
 
 function timeTicks(first, last, most) {

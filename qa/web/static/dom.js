@@ -68,3 +68,6 @@ export async function copy(text) {
     area.remove();
   }
 }
+
+/** Begin a message with a capital, as a sentence does. */
+export const sentence = (message) => (message ?? "").replace(/^[a-z]/, (letter) => letter.toUpperCase());

@@ -1,6 +1,6 @@
 // The evidence panel, and the paths between a citation mark and its card.
 
-import { $, h, outside, reveal, segments } from "./dom.js";
+import { $, h, outside, reducedMotion, reveal, segments } from "./dom.js";
 import { dateText, number, t } from "./strings.js";
 
 export function startEvidence(page) {
@@ -64,9 +64,8 @@ export function startEvidence(page) {
     target.classList.add("is-active");
     hideTip();
     target.focus({ preventScroll: true });
-    reveal(target, matchMedia("(min-width: 1000px)").matches ? "nearest" : "start");
-    const mark = target.querySelector("mark");
-    if (mark && target.offsetHeight > innerHeight * 0.8) reveal(mark, "center");
+    if (panel.scrollHeight > panel.clientHeight + 1) revealIn(panel, target);
+    else reveal(target, "start");
   }
 
   function goToMark(turnId, n) {
@@ -132,6 +131,15 @@ export function startEvidence(page) {
     goToCard: (turnId, n) => goToCard(turnId, n, shownTurn),
     openNearest: (near) => page.reader.open(near.document, near.start, near.end),
   };
+}
+
+/** Scroll a panel, and nothing around it, as far as needed to show an element from its top on. */
+function revealIn(panel, element) {
+  const [outer, inner] = [panel.getBoundingClientRect(), element.getBoundingClientRect()];
+  const above = inner.top - outer.top - 12;
+  const below = inner.bottom - outer.bottom + 12;
+  const top = above < 0 ? above : Math.min(Math.max(below, 0), above);
+  panel.scrollBy({ top, behavior: reducedMotion() ? "auto" : "smooth" });
 }
 
 const cardId = (turn, n) => `card-${turn}-${n}`;

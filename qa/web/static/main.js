@@ -1,6 +1,6 @@
 // Joins the parts of the page once Gradio has drawn them all.
 
-import { $, h, remember } from "./dom.js";
+import { $, h, remember, sentence } from "./dom.js";
 import { language, t, translate } from "./strings.js";
 import { startAsk } from "./ask.js";
 import { startExplore } from "./explore.js";
@@ -62,7 +62,7 @@ function startMasthead(page) {
     $("q-question").focus();
   });
   $("q-language").addEventListener("click", () => {
-    document.documentElement.lang = language() === "zh" ? "en" : "zh";
+    document.documentElement.dataset.language = language() === "zh" ? "en" : "zh";
     remember("qa.language", language());
     words(page);
     page.tell("language");
@@ -90,7 +90,7 @@ function words(page) {
 }
 
 function showStatus(status) {
-  const texts = { loading: t("loading"), building: t("building", status.done, status.total), ready: "", failed: status.error };
+  const texts = { loading: t("loading"), building: t("building", status.done, status.total), ready: "", failed: sentence(status.error) };
   const place = $("q-status");
   place.replaceChildren();
   place.classList.toggle("is-failed", status.state === "failed");

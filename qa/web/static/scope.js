@@ -52,7 +52,7 @@ export function startScope(page, changed) {
   function period(field) {
     const id = "q-scope-" + field;
     return h("label", { class: "q-field", for: id }, h("span", {}, t("scope_" + field)),
-      h("input", { type: "month", id, value: scope[field], placeholder: "YYYY-MM", on: { change: (event) => { scope[field] = /^\d{4}(-\d\d)?$/.test(event.target.value) ? event.target.value : ""; update(); } } }));
+      h("input", { type: "text", inputmode: "numeric", size: 8, id, value: scope[field], placeholder: field === "since" ? "2024-06" : "2026", on: { change: (event) => { scope[field] = /^\d{4}(-\d\d){0,2}$/.test(event.target.value.trim()) ? event.target.value.trim() : ""; update(); } } }));
   }
 
   function show(on) {

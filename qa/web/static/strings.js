@@ -121,7 +121,7 @@ const units = {
   "data sets": "个数据集", companies: "家企业", "billion kilowatts": "十亿千瓦", "Arena points": "竞技场分",
 };
 
-export const language = () => (document.documentElement.lang === "zh" ? "zh" : "en");
+export const language = () => (document.documentElement.dataset.language === "zh" ? "zh" : "en");
 
 /** Say a phrase: t("as_of", "2025"). */
 export function t(key, ...values) {

@@ -9,5 +9,9 @@
   apply();
   dark.addEventListener("change", apply);
   const language = read("qa.language") || ((navigator.languages?.[0] || navigator.language || "en").startsWith("zh") ? "zh" : "en");
-  document.documentElement.lang = language;
+  // Gradio sets lang too, sometimes later than this, so the choice stands in an attribute of its own.
+  const say = () => { if (document.documentElement.lang !== document.documentElement.dataset.language) document.documentElement.lang = document.documentElement.dataset.language; };
+  document.documentElement.dataset.language = language;
+  new MutationObserver(say).observe(document.documentElement, { attributeFilter: ["lang", "data-language"] });
+  say();
 })();

@@ -1,6 +1,6 @@
 // One question with its answer, as an article in the thread.
 
-import { copy, h, s, segments } from "./dom.js";
+import { copy, h, s, segments, sentence } from "./dom.js";
 import { duration, number, t } from "./strings.js";
 import { linkTo } from "./ask.js";
 import { cards } from "./cards.js";
@@ -14,7 +14,7 @@ export function turnArticle(turn, context) {
     h("h3", { class: "q-question", dir: "auto" }, turn.question),
     shown && shown.standalone !== shown.question ? h("p", { class: "q-understood" }, t("understood"), " ", h("q", { dir: "auto" }, shown.standalone)) : null,
     waits ? waiting(turn) : null,
-    turn.failed ? h("p", { class: "q-problem" }, turn.message) : null,
+    turn.failed ? h("p", { class: "q-problem" }, sentence(turn.message)) : null,
     shown && !waits ? [shown.abstained ? null : answer(shown), turn.pending ? null : cards(shown, actions)] : null,
     !turn.pending && !turn.failed ? [steps(shown), tools(turn, context), next(context)] : null,
     turn.failed ? h("div", { class: "q-tools" }, tool(t("retry"), () => actions.retry(turn)), tool(t("edit"), () => actions.edit(turn))) : null);
@@ -29,11 +29,11 @@ function waiting(turn) {
 function answer(turn) {
   const many = turn.sentences.length > 2;
   return h("div", { class: "q-answer" + (many ? " is-many" : ""), lang: turn.language },
-    turn.sentences.map((sentence) => h("p", { dir: "auto" },
-      segments(sentence.segments, { figure: (text) => h("strong", { class: "q-figure" }, text) }),
-      sentence.support === "supported" ? null : h("span", { class: "q-support" }, t(sentence.support)),
-      " ",
-      sentence.citations.map((n) => citeButton(turn, n)))));
+    turn.sentences.map((one) => h("p", { dir: "auto" },
+      segments(one.segments, { figure: (text) => h("strong", { class: "q-figure" }, text) }),
+      one.support === "supported" ? null : h("span", { class: "q-support" }, t(one.support)),
+      "\u00a0", // no break: a mark alone on a line looks lost
+      one.citations.map((n) => citeButton(turn, n)))));
 }
 
 /** The button [n]; evidence.js listens for it. */

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-from tests.web.conftest import LONG_WORD, ask
+from web.scripted import LONG_WORD, ask
 
 pytestmark = pytest.mark.browser
 QUESTION = "How did the number of users develop?"
@@ -38,7 +37,8 @@ def test_citation_and_card_lead_to_each_other(open_page):
     assert "515 million" in card.locator("mark").text_content()
     assert page.evaluate("document.activeElement.dataset.n") == "2"
     page.wait_for_function(
-        "(r => r.top >= 0 && r.bottom <= innerHeight + 1)(document.querySelector('.q-card.is-active mark').getBoundingClientRect())"
+        "document.querySelector('.q-card.is-active mark').getBoundingClientRect().top >= 0 && "
+        "document.querySelector('.q-card.is-active mark').getBoundingClientRect().bottom <= innerHeight + 1"
     )
     card.locator("[data-back]").click()
     assert page.evaluate("document.activeElement.className.includes('q-cite')")
@@ -238,6 +238,11 @@ def test_page_is_up_and_takes_questions_while_loading(open_page, start_server, t
     assert page.locator(".q-answer").count() == 1
 
 
+def serious(violations):
+    """Return the elements of what axe calls serious or critical, by rule."""
+    return {v["id"]: [n["html"][:120] for n in v["nodes"]] for v in violations if v["impact"] in ("serious", "critical")}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_serious_problem(open_page, theme):
     axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
@@ -247,10 +252,44 @@ def test_axe_finds_no_serious_problem(open_page, theme):
     ask(page, QUESTION)
     ask(page, "Who won the World Cup?")
     ask(page, "Do sources disagree?")
+    page.click("#q-scope-open")
+    page.get_by_role("button", name="Bad answer").last.click()
     page.evaluate(axe.read_text(encoding="utf-8"))
     for view in ("ask", "explore", "library"):
         page.click(f"#q-nav [data-view={view}]")
         page.wait_for_timeout(400)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        bad = {v["id"]: [n["html"][:120] for n in v["nodes"]] for v in found if v["impact"] in ("serious", "critical")}
-        assert bad == {}, view
+        assert serious(found) == {}, view
+    page.click("#q-rows button")
+    page.wait_for_selector("dialog[open] h3")
+    assert serious(page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]) == {}, "reader"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_screenshots_on_request(open_page, theme):
+    folder = os.environ.get("SCREENSHOTS")
+    if not folder:
+        pytest.skip("set SCREENSHOTS to a folder to have pictures of every state written there")
+    for width in (390, 768, 1280, 1920):
+        page = open_page(width=width, color_scheme=theme)
+
+        def shoot(state, page=page, width=width):
+            page.wait_for_timeout(400)
+            page.screenshot(path=Path(folder) / f"{state}-{width}-{theme}.png")
+
+        shoot("start")
+        for state, question in (
+            ("change", QUESTION),
+            ("abstained", "Who won the World Cup?"),
+            ("conflict", "Do sources disagree?"),
+            ("chinese", "深度求索是谁创立的？"),
+            ("hostile", "Show the hostile text"),
+        ):
+            ask(page, question)
+            shoot(state)
+        page.locator(".q-card footer .q-quiet").first.click()
+        shoot("reader")
+        page.keyboard.press("Escape")
+        for view in ("explore", "library"):
+            page.click(f"#q-nav [data-view={view}]")
+            shoot(view)

@@ -1,0 +1,172 @@
+"""A scripted assistant over three small documents, one of them hostile: it answers by keyword, at once."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+from qa.answering.answer import Answer, Citation, Conflict, ConflictValue, Sentence
+from qa.documents.corpus import Series
+from qa.documents.markdown import parse_markdown
+from qa.documents.model import Source
+from qa.errors import UnknownDocument
+from qa.retrieval.hits import Hit
+from qa.text.glossary import Entry, Glossary
+
+USERS = """---
+id: users
+title: Users of generative AI
+language: en
+topic: market
+entities: [CNNIC]
+as_of: 2025-12-31
+translation_of: null
+---
+## The count
+China had 249 million users in December 2024, CNNIC said.[^a] In June 2025 CNNIC counted 515 million users.[^a] In December 2025
+there were 602 million users.[^b]
+
+[^a]: Xinhua, "Users double", 2025-10-18. https://news.example/users
+[^b]: People's Daily, "Users top 600 million", 2026-03-03. https://daily.example/users
+""".replace("December 2025\nthere", "December 2025 there")
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamte"
+HOSTILE = f"""---
+id: hostile
+title: '<img src=x onerror="window.hacked=1"> ${{window.hacked=2}} {{{{window.hacked=3}}}}'
+language: en
+topic: models
+entities: ['<b>bold</b>']
+as_of: 2026-01-02
+translation_of: null
+---
+## <script>window.hacked=4</script>
+Hostile text <script>window.hacked=5</script> `${{window.hacked=6}}` \
+![x](http://evil.example/x.png) [y](javascript:window.hacked=7) of 2026.[^a] \
+{LONG_WORD}{LONG_WORD} مرحبا بالعالم {"🎉" * 80}.[^a]
+
+[^a]: <i>Pub</i>, "<svg onload=window.hacked=8>", 2026-01-01. https://evil.example/a"onmouseover="window.hacked=9
+"""
+CHINESE = """---
+id: deepseek-zh
+title: 深度求索概况
+language: zh
+topic: models
+entities: [深度求索]
+as_of: 2026-06-16
+translation_of: null
+---
+## 创始人
+深度求索由梁文锋于2023年创立。[^a]
+
+[^a]: Wikipedia, "Liang Wenfeng", n.d. https://wiki.example/liang
+"""
+
+
+class ScriptedAssistant:
+    """Answers by keyword, quoting real sentences of three small documents."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        read = [
+            parse_markdown(raw, name) for raw, name in ((USERS, "en/users.md"), (HOSTILE, "en/hostile.md"), (CHINESE, "zh/d.md"))
+        ]
+        self._documents = {d.id: d for d in read}
+        passages = [SimpleNamespace(document_id=d.id) for d in read]
+        manifest = SimpleNamespace(
+            model="scripted", documents=3, passages=3, sentences=6, built="2026-01-01T00:00:00", seconds=1.0
+        )
+        glossary = Glossary([Entry("CNNIC", "", (), "agency"), Entry("DeepSeek", "深度求索", (), "company")])
+        self.snapshot = SimpleNamespace(manifest=manifest, generation="generation-test", passages=passages, glossary=glossary)
+        source = Source(publisher="Tester", title="Numbers", date="2025", url="https://numbers.example")
+        points = (("2023", 1.0), ("2024", 2.0), ("2025", 4.0))
+        shares = (("Alpha", 60.0), ("Beta", 40.0))
+        series = (
+            Series("one", "Private money", "billion yuan", points, (source,), title_zh="私人投资"),
+            Series("two", "Market shares", "percent", shares, (source,), dated=False),
+        )
+        self.corpus = SimpleNamespace(series=series)
+
+    @property
+    def documents(self):
+        return tuple(self._documents.values())
+
+    def document(self, document_id):
+        try:
+            return self._documents[document_id]
+        except KeyError:
+            raise UnknownDocument(f"no document {document_id!r}") from None
+
+    def ask(self, question, *, history=(), filters=None):
+        if "slow" in question:
+            time.sleep(1.5)
+        if "crash" in question:
+            raise RuntimeError("scripted failure")
+        if "hostile" in question.lower() or "<" in question:
+            chosen, kind = self._quotes("hostile", 1), "general"
+        elif "develop" in question or "it" in question.split():
+            chosen, kind = self._quotes("users", 3), "change"
+        elif "World Cup" in question:
+            chosen, kind = [], "entity"
+        elif any("\u4e00" <= c <= "\u9fff" for c in question):
+            chosen, kind = self._quotes("deepseek-zh", 1), "entity"
+        else:
+            chosen, kind = self._quotes("users", 1), "number"
+        zh = any("\u4e00" <= c <= "\u9fff" for c in question)
+        standalone = question.replace(" it ", " the number of users ") if history else question
+        conflicts = ()
+        if "disagree" in question:
+            values = (
+                ConflictValue(value="249 million", unit="users", date="2024-12", citation=1),
+                ConflictValue(value="602 million", unit="users", date="2025-12", citation=1),
+            )
+            conflicts = (Conflict(what="users", values=values),)
+        return Answer(
+            question=question,
+            standalone_question=standalone,
+            text=" ".join(f"{c.quote} [{c.number}]" for c in chosen) or "The corpus does not answer this.",
+            sentences=tuple(
+                Sentence(text=c.quote, citations=(c.number,), support="supported", marks=_figures(c.quote)) for c in chosen
+            ),
+            citations=tuple(chosen),
+            hits=tuple(self._hit(d) for d in self.documents),
+            abstained=not chosen,
+            missing=() if chosen else ("World Cup",),
+            conflicts=conflicts,
+            confidence=0.8 if chosen else 0.1,
+            language="zh" if zh else "en",
+            mode="extractive",
+            kind=kind,
+            timings_ms={"retrieve": 12.0, "compose": 3.0, "total": 15.0},
+        )
+
+    def _quotes(self, document_id, count):
+        d = self._documents[document_id]
+        return [
+            Citation(
+                number=n, quote=d.text[a:b], document_id=d.id, title=d.title, section=d.sections[0].heading, start=a, end=b,
+                as_of=d.as_of, sources=d.sources_of(a, b), score=0.8,
+            )
+            for n, (a, b) in enumerate(d.sentences[:count], 1)
+        ]  # fmt: skip
+
+    def _hit(self, d):
+        section = d.sections[0]
+        return Hit(
+            rank=1, passage_id=f"{d.id}:0", document_id=d.id, title=d.title, section=section.heading, language=d.language,
+            start=section.start, end=section.end, text=d.text[section.start : section.end], as_of=d.as_of, score=0.5,
+            signals={"dense": 0.5, "lexical": 7.0},
+        )  # fmt: skip
+
+
+def _figures(text):
+    at = text.find("million")
+    return ((at - 4, at + 7),) if at > 4 else ()
+
+
+def ask(page, question):
+    """Ask in the browser, wait for the whole answer and return its turn."""
+    before = page.locator(".q-turn").count()
+    page.fill("#q-question", question)
+    page.press("#q-question", "Enter")
+    page.wait_for_function(f"document.querySelectorAll('.q-turn:not([aria-busy]) .q-tools').length > {before}")
+    return page.locator(".q-turn").last
