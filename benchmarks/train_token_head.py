@@ -194,7 +194,7 @@ def scores(encoder: Encoder, head: TokenHead, batch, rng: random.Random):
         ids, mask = encoder.pad(rows)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             vectors.append((head(encoder.hidden(ids, mask), mask), mask))
-    (q, q_mask), (p, p_mask) = vectors
+    (q, q_mask), (p, _) = vectors
     own, _ = encoder.pad([[x + 1 for x in row] for row in owners])
     keep = own > 0
     return maxsim(q, q_mask, p[keep], own[keep] - 1, count), targets

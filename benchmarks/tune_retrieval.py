@@ -159,7 +159,8 @@ def grid() -> Iterator[tuple[str, str, Sequence[str], dict[str, Any]]]:
         at = getattr(WEIGHTS, name)
         for value in sorted({0.0, round(at / 2, 3), at, round(at * 1.5, 3)}):
             yield f"WEIGHTS.{name}", f"{value}", ENGLISH, {"readable": scaled(WEIGHTS, **{name: value})}
-    for dense, late, context in itertools.product((0.0, 0.1), (0.0, 0.2, 0.3), (0.0, 0.05)):
+    yield "UNREADABLE", "words alone", CHINESE, {"unreadable": scaled(UNREADABLE, dense=0.0, late=0.0)}
+    for dense, late, context in itertools.product((0.05, 0.1), (0.1, 0.2, 0.3), (0.0, 0.05)):
         changed = scaled(UNREADABLE, dense=dense, late=late, context=context)
         yield "UNREADABLE", f"dense {dense}, late {late}, context {context}", CHINESE, {"unreadable": changed}
     for k1, b in itertools.product((0.9, 1.2, 1.5), (0.4, 0.6, 0.75)):
@@ -170,6 +171,8 @@ def grid() -> Iterator[tuple[str, str, Sequence[str], dict[str, Any]]]:
         (query, "IDEOGRAPH_WEIGHT", (0.0, 0.3, 0.5, 1.0), CHINESE),
         (query, "EXPANSION_WEIGHT", (0.25, 0.5, 0.75, 1.0), ("own", *CHINESE[1:])),
         (search, "CANDIDATES", (20, 40, 60, 100), ("en", "zh", *ENGLISH[1:])),
+        (search, "NEIGHBOUR", (0.0, 0.05, 0.1, 0.2), ENGLISH),
+        (search, "ALONE", (0.4, 0.6, 0.8), ENGLISH),
         (search, "CROWDING", (0.0, 0.02, 0.03, 0.05, 0.08), ENGLISH),
         (search, "CROSS", (0.6, 0.8, 1.0, 1.2, 1.5), ("own", *CHINESE[1:])),
         (search, "SENTENCE_PASSAGES", (6, 12, 24), ("first", "IoU")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +14,7 @@ from qa.text.quantities import dates
 Kind = Literal["number", "date", "entity", "yesno", "definition", "list", "comparison", "change", "why", "general"]
 
 # Tried in this order; the first that matches names the kind.
-_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
+_PATTERNS: tuple[tuple[Kind, str], ...] = (
         ("why", r"\bwhy\b|\bhow come\b|\bwhat (?:is|was|were|are) the (?:reason|point|cause|rationale|reasoning|logic)|\breasons?\b|\bwhat explains\b|为什么|为何|原因|何以|缘由"),
         (
             "change",
@@ -39,8 +38,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         ("yesno", r"^\s*(?:did|does|do|is|are|was|were|has|have|had|can|could|will|would|may|must|should)\b|是否|有没有|是不是|能否|吗\s*[？?]?\s*$"),
         ("why", r"\bhow (?:do|does|did|can|could|is|are|was|were)\b|如何|怎样|怎么"),
         ("definition", r"^\s*what(?:'s| is| was| does)\b|^\s*(?:define|explain|describe)\b|什么是|是什么|指什么|定义"),
-    )
 )  # fmt: skip
+_KINDS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _PATTERNS)
 
 _LATEST = re.compile(r"\b(?:latest|most recent|newest|currently|current|now|so far|to date|today|at last count)\b|最新|目前|最近|现在|如今|迄今", re.IGNORECASE)
 _EARLIEST = re.compile(r"\b(?:first|earliest|initially|originally|original)\b|首次|最早|最初|第一[次个款]|首个|首款", re.IGNORECASE)
@@ -79,7 +78,7 @@ class Analysis:
 def analyse(query: Query) -> Analysis:
     """Recognise what a question asks for."""
     text = query.text
-    kind = next((k for k, pattern in _KINDS if pattern.search(text)), "general")
+    kind: Kind = next((k for k, pattern in _KINDS if pattern.search(text)), "general")
     sides = _sides(query)
     if kind == "comparison" and len(sides) < 2:
         sides = ()
@@ -99,7 +98,7 @@ _JOIN = re.compile(r"\s*(?:,|、|/|and|or|versus|vs\.?|with|to|than|against|和|
 def _sides(query: Query) -> tuple[Entry, ...]:
     """Names of one kind that stand side by side ("Qwen and DeepSeek", "the US versus China")."""
     names = [m for m in query.mentions if m.entry.is_name]
-    for first, second in zip(names, names[1:], strict=False):
+    for first, second in itertools.pairwise(names):
         between = query.text[first.end : second.start]
         alike = first.entry.kind == second.entry.kind or {first.entry.kind, second.entry.kind} <= {"company", "lab", "model", "product"}
         if first.entry != second.entry and alike and _JOIN.fullmatch(between):

@@ -40,7 +40,9 @@ def speaks_for(candidate: Candidate) -> str:
     return f"{year}" + (f"-{month:02d}" if month else "") + (f"-{day:02d}" if day else "")
 
 
-def compose(analysis: Analysis, chosen: Sequence[Candidate], scores: Sequence[float], snapshot: Snapshot) -> tuple[str, list[Sentence], list[Citation]]:
+def compose(
+    analysis: Analysis, chosen: Sequence[Candidate], scores: Sequence[float], snapshot: Snapshot
+) -> tuple[str, list[Sentence], list[Citation]]:
     """Join the chosen sentences to the answer's text.
 
     Returns:

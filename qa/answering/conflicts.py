@@ -47,7 +47,7 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[Rival]:
         said = neighbour and (_OTHERWISE.search(other.text) or _OTHERWISE.search(best.text))
         there = _words(other.text)
         alike = bool(words and there) and len(words & there) / min(len(words), len(there)) >= ALIKE
-        if said and len(words & there) >= 2 or (alike and when and {d.value for d in dates_of(other.text)} == when):
+        if (said and len(words & there) >= 2) or (alike and when and {d.value for d in dates_of(other.text)} == when):
             found.append((other, *pair))
     return found
 

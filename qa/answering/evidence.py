@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
             text = document.text[start:end]
             tokens = tokens_of(text) | tokens_of(heading)
             missed = [w for group, w in zip(concepts, weight, strict=True) if tokens.isdisjoint(group)]
-            judged = met(wanted, text, heading, around, lambda m, n=number, s=support: s.likeness(n, m), rarity)
+            judged = met(wanted, text, heading, around, functools.partial(support.likeness, number), rarity)
             mean, rare, weakest = support.summary(number)
             found.append(
                 Candidate(

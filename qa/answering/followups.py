@@ -33,6 +33,7 @@ _SHIFT = re.compile(
 )
 _QUARTERS = ("first", "second", "third", "fourth")
 _SHORT = 4  # content tokens; a shorter question without a name leans on the conversation
+_THINGS = frozenset({"model", "product", "chip", "law", "programme", "report"})
 _GENERIC = frozenset({"China", "United States", "Beijing", "Washington"})
 
 
@@ -69,7 +70,7 @@ def standalone(question: str, history: Sequence[str], glossary: Glossary, answer
         swapped = _swap(previous, earlier, names, question)
         if swapped:
             return swapped
-    if pronoun is not None and not opens | (_POINTER.search(question) is not None) or (pronoun is not None and len(content) <= _SHORT + 3):
+    if (pronoun is not None and not opens | (_POINTER.search(question) is not None)) or (pronoun is not None and len(content) <= _SHORT + 3):
         name = _antecedent(earlier, previous, glossary, answer_to)
         if name:
             possessive = pronoun.group().lower() in ("its", "their", "his", "her") or pronoun.group() == "其"
@@ -173,7 +174,9 @@ def _antecedent(earlier: Sequence[Mention], previous: str, glossary: Glossary, a
     """Return what a pronoun stands for: a name of the previous question, else one of its answer."""
     own = [m for m in earlier if m.entry.en not in _GENERIC]
     if own:
-        return previous[own[0].start : own[0].end]
+        # "When did Alibaba release QwQ-32B?" - "How many parameters does it have?": the thing, not its maker.
+        thing = next((m for m in own if m.entry.kind in _THINGS), own[0])
+        return previous[thing.start : thing.end]
     if answer_to is not None:
         sentence = answer_to(previous)
         said = {m.entry for m in earlier}

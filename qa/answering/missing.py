@@ -8,7 +8,9 @@ from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import dates_of, names_entry, tokens_of
 from qa.index.snapshot import Snapshot
+from qa.text.language import has_cjk
 
+_RARE = 0.55  # share of the highest rarity from which a word that the evidence lacks is worth naming
 _WORDS = {
     "en": {
         "none": "The corpus does not answer this.",
@@ -45,13 +47,31 @@ def missing_parts(analysis: Analysis, near: Sequence[Candidate], snapshot: Snaps
     found_years = {int(d.value) // 10_000 for c in near for d in dates_of(c.text)}
     parts += [words["year"].format(year) for year in sorted(analysis.query.years - found_years)]
     tokens = frozenset().union(*(tokens_of(t) for t in texts)) if texts else frozenset()
+    rare = _RARE * snapshot.words.idf("")  # an unknown word has the highest rarity there is
     written = _written_words(analysis)
-    for group in concept_tokens(analysis):
-        if tokens.isdisjoint(group) and len(group) == 1:
-            (token,) = group
-            if snapshot.words.idf(token) > 4.0 and token in written and not token.isdigit():
-                parts.append(words["term"].format(written[token]))
-    return list(dict.fromkeys(parts))[:5]
+    unmet = [next(iter(g)) for g in concept_tokens(analysis) if len(g) == 1 and tokens.isdisjoint(g)]
+    unmet = [t for t in unmet if snapshot.words.idf(t) > rare and not t.isdigit()]
+    parts += [words["term"].format(written[t]) for t in unmet if t in written and not has_cjk(t)]
+    parts += [words["term"].format(run) for run in _runs(analysis.query.text, [t for t in unmet if has_cjk(t)])]
+    return list(dict.fromkeys(parts))[:4]
+
+
+def _runs(text: str, bigrams: Sequence[str]) -> list[str]:
+    """Join bigrams that overlap in the question to the longest runs of ideographs."""
+    covered = [False] * len(text)
+    for bigram in bigrams:
+        at = text.find(bigram)
+        while at >= 0:
+            covered[at : at + len(bigram)] = [True] * len(bigram)
+            at = text.find(bigram, at + 1)
+    runs, current = [], ""
+    for character, inside in zip(text, covered, strict=True):
+        if inside:
+            current += character
+        elif current:
+            runs.append(current)
+            current = ""
+    return [*runs, current] if current else runs
 
 
 def _written_words(analysis: Analysis) -> dict[str, str]:

@@ -17,8 +17,8 @@ from qa.answering.evidence import Candidate, candidates
 from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
-from qa.answering.sufficiency import confidence_features
 from qa.answering.select import choose, order_candidates, same
+from qa.answering.sufficiency import confidence_features
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
@@ -104,9 +104,11 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
 
 def prefer(found: Sequence[Evidence]) -> Evidence:
     """Choose between the evidence in the question's language (first) and in the other."""
-    if len(found) == 1 or found[0].confidence + HOME >= found[1].confidence:
-        return found[0]
-    return found[1]
+    own = found[0]
+    for other in found[1:]:
+        if other.confidence > own.confidence + HOME and other.confidence >= model(other.regime).threshold:
+            return other
+    return own
 
 
 def _without(query: Query, forms: Sequence[str]) -> str:

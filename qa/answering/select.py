@@ -44,17 +44,20 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
     a, b = analysis.sides
     best_score, best = ordered[0]
     chosen: list[Candidate] = []
-    both = next((c for s, c in ordered[:3] if names_entry(c.text, a) and names_entry(c.text, b)), None)
+    near = [c for s, c in ordered[:3] if s > best_score - extra / 4 and quantities_of(c.text)]
+    both = next((c for c in near if names_entry(c.text, a) and names_entry(c.text, b)), None)
     if both:
         chosen.append(both)
     for side in (a, b):
-        fitting = [c for s, c in ordered if names_entry(c.text, side) and s > best_score - 4 * extra]
+        fitting = [c for s, c in ordered if names_entry(c.text, side) and s > best_score - 2 * extra]
         numbered = [c for c in fitting if quantities_of(c.text)] or fitting
         for candidate in numbered[:1]:
             if not any(same(candidate, other) for other in chosen):
                 chosen.append(candidate)
     if not chosen:
         chosen = [best]
+    rank = {c.row: i for i, (_, c) in enumerate(ordered)}
+    chosen.sort(key=lambda c: rank[c.row])
     return _fill(analysis, ordered, chosen, MANY, extra)
 
 

@@ -15,8 +15,9 @@ _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of 
 FEATURES = (
     "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown",
     "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
+    "low_coverage", "low_cosine", "low_identity",
 )  # fmt: skip
-AGAINST = frozenset({"worst_unmet", "unknown", "untranslated"})
+AGAINST = frozenset({"worst_unmet", "unknown", "untranslated", "low_coverage", "low_cosine", "low_identity"})
 """Features that can only speak against the evidence; all others can only speak for it."""
 
 
@@ -69,6 +70,10 @@ def confidence_features(
         "period": own["period"],
         "kind": own["kind"],
         "top": ordered[0][0] / 10,
+        # Below these floors evidence hardly ever answers; above them more is not better.
+        "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
+        "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
+        "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
     }
 
 

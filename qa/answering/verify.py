@@ -20,7 +20,7 @@ def support(sentence: str, quotes: Sequence[str], glossary: Glossary) -> Support
     """
     if not quotes:
         return "unsupported"
-    if any(sentence in quote or quote in sentence and len(quote) > 0.9 * len(sentence) for quote in quotes):
+    if any(sentence in quote or (quote in sentence and len(quote) > 0.9 * len(sentence)) for quote in quotes):
         return "supported"
     evidence = "\n".join(quotes)
     claims = [("date", d.value) for d in dates(sentence)]

@@ -180,18 +180,18 @@ class Searcher:
         text = query.text if own else query.translation or query.text
         snapshot = self.snapshot
         readable = self._readable(text)
-        # A translation that the model cannot read is left to its words, which saves an encoding.
-        compared = own or readable
-        encoded = self._encode(text if compared else query.text)
+        # In place of a translation that the model cannot read it compares the question, which is encoded
+        # already: that finds names, numbers and marks common to both languages.
+        encoded = self._encode(text if readable else query.text)
         weights = self._regimes["readable" if readable else "unreadable"]
         if not admitted.any():
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), _nothing(), {}, encoded, readable, 0.0)
         lexical = snapshot.words.scores(query.tokens, query.weights)
         signals = {name: np.zeros(len(admitted), dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
         signals["lexical"] = lexical
-        if compared and weights.dense:
+        if weights.dense:
             signals["dense"] = self._vectors @ encoded.pooled
-        if compared and weights.sentence:
+        if weights.sentence:
             signals["sentence"] = np.maximum.reduceat(self._sentence_vectors @ encoded.pooled, self._first_sentences)
         if weights.context:
             signals["context"] = self._titles.scores(query.tokens, query.weights)[self._title_of]
@@ -203,7 +203,7 @@ class Searcher:
         first[~admitted] = -1.0
         rows = _best(first, CANDIDATES)
         rows = rows[first[rows] > 0]
-        late, of_sentences = self.late(encoded, rows) if compared else (np.zeros(len(rows), dtype=np.float32), {})
+        late, of_sentences = self.late(encoded, rows)
         fused = self._with_neighbours(rows, (first[rows] + weights.late * minmax(late)).astype(np.float32))
         strength = self._strength(query, rows, lexical, None if own else text)
         order = np.argsort(-fused, kind="stable")
