@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from qa.answering.analysis import Analysis
 from qa.answering.answer import Citation, Sentence
 from qa.answering.evidence import Candidate
-from qa.answering.facts import dates_of, quantities_of
+from qa.answering.facts import dates_of, quantities_of, tokens_of
 from qa.answering.verify import support
 from qa.index.snapshot import Snapshot
+
+
+_LARGE = 1000  # smaller bare counts ("under 40", "19 models") answer only if the question asks for what they count
 
 
 def citation(number: int, candidate: Candidate, heading: str, score: float) -> Citation:
@@ -76,8 +79,9 @@ def marks(analysis: Analysis, text: str) -> list[tuple[int, int]]:
     if kind in ("number", "comparison", "change"):
         said = {q.value for q in quantities_of(analysis.query.text)}
         found = [q for q in quantities_of(text) if q.value not in said]
-        united = [q for q in found if q.kind != "count" or q.unit]
-        return [(q.start, q.end) for q in united or found]
+        asked = tokens_of(analysis.query.text)
+        telling = [q for q in found if q.kind != "count" or q.value >= _LARGE or not asked.isdisjoint(tokens_of(q.unit))]
+        return [(q.start, q.end) for q in telling or found]
     if kind == "date":
         said = {d.value for d in dates_of(analysis.query.text)}
         return [(d.start, d.end) for d in dates_of(text) if d.value not in said]
