@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +12,11 @@ from typing import Any
 
 from qa.answering.answer import Answer
 from qa.answering.pipeline import answer as answer_question
-from qa.documents.corpus import Corpus, load_corpus
+from qa.documents.corpus import Corpus, corpus_digest, load_corpus
+from qa.documents.files import document_paths
 from qa.documents.model import Document
-from qa.embedding import Embedder, SentenceTransformerEmbedder, model_identity
-from qa.errors import BadQuestion, IndexDamaged, IndexMissing, IndexStale, UnknownDocument
+from qa.embedding import EMBEDDED, Embedder, model_identity
+from qa.errors import BadQuestion, CorpusError, IndexDamaged, IndexMissing, IndexStale, UnknownDocument
 from qa.index.builder import build_index
 from qa.index.snapshot import Manifest, Snapshot, current_generation, read_manifest
 from qa.retrieval.filters import Filters
@@ -33,9 +36,8 @@ class Assistant:
     'DeepSeek was founded in 2023 by Liang Wenfeng, ...'
     """
 
-    def __init__(self, settings: Settings, corpus: Corpus, snapshot: Snapshot, embedder: Embedder) -> None:
+    def __init__(self, settings: Settings, snapshot: Snapshot, embedder: Embedder) -> None:
         self.settings = settings
-        self.corpus = corpus
         self.snapshot = snapshot
         self._searcher = Searcher(snapshot, embedder)
 
@@ -61,16 +63,18 @@ class Assistant:
             SettingsError, CorpusError, ModelUnavailable, IndexProblem: see ``qa.errors``.
         """
         settings = settings or load_settings(index=index, corpus=corpus)
-        loaded = load_corpus(settings.corpus)
-        embedder: Embedder | None = None
-        stale = staleness(settings, loaded)
+        stale = staleness(settings)
         if stale:
             if not build:
                 raise (IndexMissing if "no index" in stale else IndexStale)(f"{stale}; run: qa index build")
-            embedder = SentenceTransformerEmbedder(settings.model, threads=build_threads())
-            build_index(loaded, settings.index, embedder, settings.max_tokens, progress)
-        snapshot = Snapshot.load(settings.index)
-        return cls(settings, loaded, snapshot, embedder or SentenceTransformerEmbedder(settings.model, settings.threads))
+            loaded = load_corpus(settings.corpus)
+            build_index(loaded, settings.index, build_embedder(settings), settings.max_tokens, progress)
+        return cls(settings, Snapshot.load(settings.index), question_embedder(settings))
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        """The source documents with their series, read when first asked for."""
+        return load_corpus(self.settings.corpus)
 
     def ask(
         self,
@@ -142,12 +146,33 @@ def check_question(question: str, max_chars: int) -> str:
     return clean
 
 
-def staleness(settings: Settings, corpus: Corpus) -> str:
-    """Say why the index cannot serve these settings and this corpus; "" if it can.
+def build_embedder(settings: Settings) -> Embedder:
+    """Load the model for many texts: sentence-transformers, on all processors."""
+    from qa.embedding import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(settings.model, threads=build_threads())
+
+
+def question_embedder(settings: Settings) -> Embedder:
+    """Load the model for questions: the embedded one without torch, any other with it."""
+    if settings.model == EMBEDDED:
+        from qa.bert import NumpyEmbedder
+
+        return NumpyEmbedder(settings.threads)
+    from qa.embedding import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(settings.model, settings.threads)
+
+
+def staleness(settings: Settings) -> str:
+    """Say why the index cannot serve these settings and their corpus; "" if it can.
 
     Raises:
-        IndexDamaged: the folder holds something else than an index.
+        CorpusError: the corpus folder holds no documents.
+        IndexDamaged: the index folder holds something else than an index.
     """
+    if not document_paths(settings.corpus):
+        raise CorpusError(f"{settings.corpus}: no documents; a corpus folder holds en/*.md and zh/*.md")
     try:
         manifest = read_manifest(settings.index, current_generation(settings.index))
     except IndexMissing:
@@ -163,7 +188,7 @@ def staleness(settings: Settings, corpus: Corpus) -> str:
         return f"the index was built with the model {manifest.model}, the settings name {identity}"
     if manifest.max_tokens != settings.max_tokens:
         return f"the index has passages of {manifest.max_tokens} tokens, the settings say {settings.max_tokens}"
-    if manifest.corpus != corpus.digest:
+    if manifest.corpus != corpus_digest(settings.corpus):
         return f"the corpus in {settings.corpus} has changed since the index was built"
     return ""
 
@@ -178,7 +203,7 @@ def index_manifest(settings: Settings) -> Manifest:
 
 
 def build_threads() -> int:
-    """Return how many threads a build uses: all processors."""
-    import os
-
+    """Return how many threads a build uses: all processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 2

@@ -337,21 +337,19 @@ def index_build(
     from qa.terminal import progress
 
     with progress("Reading the corpus", "Building the index") as advance:
-        from qa.assistant import build_threads, index_manifest, staleness
+        from qa.assistant import build_embedder, index_manifest, staleness
         from qa.documents import load_corpus
-        from qa.embedding import SentenceTransformerEmbedder
         from qa.index import Snapshot, build_index
 
         loaded = load_corpus(settings.corpus)
-        why = staleness(settings, loaded)  # refuses a folder of other files, forced or not
+        why = staleness(settings)  # refuses a folder of other files, forced or not
         if not why and not force:
             try:
                 Snapshot.load(settings.index)
             except IndexDamaged as error:
                 why = str(error)
         if why or force:
-            embedder = SentenceTransformerEmbedder(settings.model, threads=build_threads())
-            build_index(loaded, settings.index, embedder, settings.max_tokens, advance, fresh=force)
+            build_index(loaded, settings.index, build_embedder(settings), settings.max_tokens, advance, fresh=force)
     manifest = index_manifest(settings)
     state = "built" if why or force else "up to date"
     sys.stdout.write(f"{state}: {manifest.passages} passages of {manifest.documents} documents in {settings.index}\n")
@@ -362,12 +360,11 @@ def index_status(context: typer.Context, as_json: AsJson = False, index: IndexFo
     """Show what the index was built from and whether it is up to date."""
     settings = _settings(context, index, corpus)
     from qa.assistant import index_manifest, staleness
-    from qa.documents import load_corpus
     from qa.index import current_generation
 
     manifest = index_manifest(settings)
     generation = current_generation(settings.index)
-    why = staleness(settings, load_corpus(settings.corpus))
+    why = staleness(settings)
     facts = {
         "folder": str(settings.index),
         "generation": generation,

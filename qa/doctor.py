@@ -94,10 +94,9 @@ def _corpus(settings: Settings) -> Check:
 
 def _index(settings: Settings) -> Check:
     from qa.assistant import staleness
-    from qa.documents import load_corpus
     from qa.index import Snapshot
 
-    why = staleness(settings, load_corpus(settings.corpus))
+    why = staleness(settings)
     if why:
         return Check("index", False, why, "run: qa index build")
     try:

@@ -79,9 +79,6 @@ def model_assistant(shared_corpus, model_index) -> Assistant:
 def hash_model(monkeypatch):
     """Put the hash embedder in the place of the embedded model, for commands that load it themselves."""
 
-    def load(model: str = "hash", threads: int = 1) -> HashEmbedder:
-        return HashEmbedder()
-
-    monkeypatch.setattr("qa.embedding.SentenceTransformerEmbedder", load)
-    monkeypatch.setattr("qa.assistant.SentenceTransformerEmbedder", load)
+    for name in ("build_embedder", "question_embedder"):
+        monkeypatch.setattr(f"qa.assistant.{name}", lambda settings: HashEmbedder())
     monkeypatch.setattr("qa.assistant.model_identity", lambda model: HashEmbedder().identity)

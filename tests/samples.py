@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from qa.assistant import Assistant
-from qa.documents import load_corpus
 from qa.embedding import Encoded
 from qa.index import Snapshot
 from qa.settings import load_settings
@@ -156,7 +155,7 @@ def write_corpus(folder: Path) -> Path:
 def open_hash(corpus: Path, index: Path) -> Assistant:
     """Open the sample corpus and its index with the hash embedder."""
     settings = load_settings(corpus=corpus, index=index)
-    return Assistant(settings, load_corpus(corpus), Snapshot.load(index), HashEmbedder())
+    return Assistant(settings, Snapshot.load(index), HashEmbedder())
 
 
 def valid_document(document_id: str = "good", sentences: int = 22, start: int = 0) -> str:

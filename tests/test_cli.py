@@ -186,7 +186,7 @@ def test_ask_takes_the_conversation_and_the_scope(run, assistant):
     ids=lambda v: repr(v)[:16],
 )  # fmt: skip
 def test_a_bad_question_gives_one_line_and_loads_no_model(run, command, argument, stdin, part, monkeypatch):
-    monkeypatch.setattr("qa.assistant.SentenceTransformerEmbedder", None)
+    monkeypatch.setattr("qa.assistant.question_embedder", None)
     failed(run(command, argument, stdin=stdin), part)
 
 
@@ -533,7 +533,7 @@ class Slow(samples.HashEmbedder):
             yield encoded
             time.sleep(0.5)
 
-qa.embedding.SentenceTransformerEmbedder = lambda model, threads: Slow()
+qa.assistant.build_embedder = lambda settings: Slow()
 sys.exit(qa.cli.main(["index", "build", "--force"]))
 """
     env = {**os.environ, "QA_CORPUS": str(corpus), "QA_INDEX": str(index)}

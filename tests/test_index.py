@@ -119,19 +119,19 @@ def test_progress_rises_to_the_total(corpus, tmp_path):
 
 
 def test_a_fresh_index_is_not_stale(corpus, index, hash_model):
-    assert staleness(load_settings(corpus=corpus, index=index), load_corpus(corpus)) == ""
+    assert staleness(load_settings(corpus=corpus, index=index)) == ""
 
 
 def test_a_changed_corpus_model_or_setting_makes_it_stale(corpus, index, hash_model, monkeypatch):
     settings = load_settings(corpus=corpus, index=index)
     other = load_settings(corpus=corpus, index=index, max_tokens=100)
-    assert "200 tokens, the settings say 100" in staleness(other, load_corpus(corpus))
+    assert "200 tokens, the settings say 100" in staleness(other)
     change(corpus)
-    assert "has changed since the index was built" in staleness(settings, load_corpus(corpus))
+    assert "has changed since the index was built" in staleness(settings)
     with pytest.raises(IndexStale, match=r"has changed.*run: qa index build$"):
         Assistant.open(settings=settings, build=False)
     monkeypatch.setattr("qa.assistant.model_identity", lambda model: "another@1")
-    assert "built with the model hash@48, the settings name another@1" in staleness(settings, load_corpus(corpus))
+    assert "built with the model hash@48, the settings name another@1" in staleness(settings)
 
 
 def test_a_stale_index_is_rebuilt_on_opening(corpus, index, hash_model):
@@ -145,7 +145,7 @@ def test_another_format_is_stale(corpus, index, hash_model):
     path.write_text('{"format": 999}', encoding="utf-8")
     with pytest.raises(IndexStale, match="has format 999"):
         Snapshot.load(index)
-    assert "format 999" in staleness(load_settings(corpus=corpus, index=index), load_corpus(corpus))
+    assert "format 999" in staleness(load_settings(corpus=corpus, index=index))
 
 
 # --- missing and damaged ---------------------------------------------------------------------

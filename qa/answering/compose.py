@@ -11,7 +11,6 @@ from qa.answering.facts import dates_of, quantities_of, tokens_of
 from qa.answering.verify import support
 from qa.index.snapshot import Snapshot
 
-
 _LARGE = 1000  # smaller bare counts ("under 40", "19 models") answer only if the question asks for what they count
 
 

@@ -13,7 +13,7 @@ from qa.documents.series import Series, load_series
 from qa.errors import CorpusError
 from qa.text.glossary import Glossary
 
-__all__ = ["Corpus", "Series", "load_corpus", "load_series"]
+__all__ = ["Corpus", "Series", "corpus_digest", "load_corpus", "load_series"]
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,18 @@ class Corpus:
     documents: tuple[Document, ...]
     glossary: Glossary
     series: tuple[Series, ...] = field(default=())
+    digest: str = ""
+    """SHA-256 of the folder's files; empty for a corpus that was made in memory."""
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over the documents and the names, in a fixed order."""
-        state = hashlib.sha256()
-        for document in self.documents:
-            state.update(document.digest.encode())
-        for entry in self.glossary.entries:
-            state.update(repr(entry).encode())
-        return state.hexdigest()
+
+def corpus_digest(folder: Path) -> str:
+    """Return the SHA-256 of a corpus folder's documents and glossary, without parsing them."""
+    state = hashlib.sha256()
+    for path in [*document_paths(folder), folder / "glossary.csv"]:
+        if path.is_file():
+            state.update(f"{relative_name(path)}\0".encode())
+            state.update(hashlib.sha256(path.read_bytes()).digest())
+    return state.hexdigest()
 
 
 def load_corpus(folder: Path) -> Corpus:
@@ -53,4 +55,4 @@ def load_corpus(folder: Path) -> Corpus:
             raise CorpusError(f"{name}:1: the id {document.id!r} is used by another file")
         documents[document.id] = document
     glossary = Glossary.load(folder / "glossary.csv")
-    return Corpus(folder, tuple(documents.values()), glossary, tuple(load_series(folder / "series")))
+    return Corpus(folder, tuple(documents.values()), glossary, tuple(load_series(folder / "series")), corpus_digest(folder))

@@ -21,7 +21,7 @@ from qa.index.lexical import LexicalIndex
 from qa.index.store import read_store
 from qa.text.glossary import Entry, Glossary
 
-FORMAT = 2
+FORMAT = 3
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 
