@@ -21,6 +21,7 @@ LAYERS = (
     ("text",),
     ("documents",),
     ("chunking", "embedding"),
+    ("bert",),
     ("index",),
     ("retrieval",),
     ("answering",),

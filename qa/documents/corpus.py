@@ -33,7 +33,7 @@ def corpus_digest(folder: Path) -> str:
     state = hashlib.sha256()
     for path in [*document_paths(folder), folder / "glossary.csv"]:
         if path.is_file():
-            state.update(f"{relative_name(path)}\0".encode())
+            state.update(f"{path.relative_to(folder).as_posix()}\0".encode())
             state.update(hashlib.sha256(path.read_bytes()).digest())
     return state.hexdigest()
 
