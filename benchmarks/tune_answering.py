@@ -275,7 +275,7 @@ def choose_thresholds(rows) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write qa/answering/weights.json")
-    parser.add_argument("--extra", type=float, default=3.0, help="how far below the best sentence a further one may score")
+    parser.add_argument("--extra", type=float, default=4.0, help="how far below the best sentence a further one may score")
     args = parser.parse_args()
     assistant = Assistant.open()
     questions = load_questions("dev")
