@@ -34,6 +34,7 @@ from qa.retrieval.filters import Filters
 
 FOLDS = 5
 SHARED_PULL, OWN_PULL = 0.12, 1.0
+STANDARD_C = 0.1
 TAKEN, SWAPPED = 0.05, 0.3
 """Weight of a case whose answer was taken away, and of one with another year or name, against 1 for
 a real one. The former look so much like answerable ones that more of them blurs what tells them apart."""
@@ -111,6 +112,21 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray, prior: np.nda
 
     bounds = [(None, 0) if name in AGAINST else (0, None) for name in CONFIDENCE_FEATURES] + [(None, None)]
     return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
+
+
+def fit_standardised(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Fit a logistic regression on standardised features; return weights and bias for raw ones."""
+    mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
+    z = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
+
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
+        value = -(weight * (y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9))).sum()
+        pull = np.append(w[:-1], 0.0) / STANDARD_C
+        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (weight * (p - y)) + pull
+
+    w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B").x
+    return np.append(w[:-1] / deviation, w[-1] - (w[:-1] * mean / deviation).sum())
 
 
 def install(weights: dict[str, dict[str, object]]) -> None:
@@ -192,7 +208,14 @@ def train(assistant: Assistant, cases: list[Case], changed: list[Case], extra: f
     shared = fit_logistic(x, y, share, np.zeros(len(CONFIDENCE_FEATURES) + 1), SHARED_PULL)
     for name in scoring.REGIMES:
         mask = regime == name
-        w = fit_logistic(x[mask], y[mask], share[mask], shared, OWN_PULL)
+        if name == "en":
+            # Enough questions to learn on their own whether there is an answer at all. Elsewhere the
+            # target is a right answer, which also tells the language that holds it from the other.
+            answerable = np.asarray([float(c.question.answerable and not c.synthetic) for c in judged])
+            keep = mask & (share != TAKEN)
+            w = fit_standardised(x[keep], answerable[keep], share[keep])
+        else:
+            w = fit_logistic(x[mask], y[mask], share[mask], shared, OWN_PULL)
         weights[name]["confidence"] = dict(zip(CONFIDENCE_FEATURES, map(float, w[:-1]), strict=True))
         weights[name]["bias"] = float(w[-1])
     install(weights)
@@ -257,18 +280,20 @@ def outcome(rows, thresholds: dict[str, float]) -> dict[str, float]:
 
 
 def choose_thresholds(rows) -> dict[str, float]:
-    """Choose one threshold for all but English questions on Chinese passages, which get their own.
+    """Choose the thresholds that make right answers and the F1 of abstaining greatest together.
 
-    Confidences are calibrated, so one threshold should do; but English documents cover nearly all
-    that Chinese ones do, so that turning to Chinese for an English question must be well founded.
+    English on English and the rest have one each; English questions on Chinese passages get a high
+    one of their own: English documents cover nearly all that Chinese ones do, so that turning to
+    Chinese for an English question must be well founded.
     """
     best, chosen = -1.0, dict.fromkeys(scoring.REGIMES, 0.5)
-    for t in np.arange(0.20, 0.70, 0.02):
-        for other in np.arange(0.40, 0.96, 0.05):
-            trial = {**dict.fromkeys(scoring.REGIMES, float(t)), "en-zh": float(other)}
-            o = outcome(rows, trial)
-            if o["right"] + o["f1"] > best + 1e-9:
-                best, chosen = o["right"] + o["f1"], trial
+    for own in np.arange(0.10, 0.90, 0.02):
+        for rest in np.arange(0.10, 0.80, 0.02):
+            for other in (0.85, 0.9, 0.95):
+                trial = {**dict.fromkeys(scoring.REGIMES, float(rest)), "en": float(own), "en-zh": other}
+                o = outcome(rows, trial)
+                if o["right"] + o["f1"] > best + 1e-9:
+                    best, chosen = o["right"] + o["f1"], trial
     return chosen
 
 

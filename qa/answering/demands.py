@@ -8,7 +8,8 @@ that the question names is looked up, in one and the same sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qa.answering.analysis import Analysis
@@ -28,12 +29,13 @@ class Demands:
     """The demands of one question.
 
     Attributes:
-        names: names that the sentence must hold; those of the other side of a comparison are optional.
+        names: names that the sentence must hold: entries of the glossary, and words that are
+            written like names and stand in no glossary; the sides of a comparison are optional.
         years, months, parts: when; a bound such as "before 2023" demands nothing here.
         measures: terms of the glossary ("revenue", "market share") with their place in the question.
     """
 
-    names: tuple[Entry, ...]
+    names: tuple[Entry | str, ...]
     years: frozenset[int]
     months: frozenset[int]
     parts: frozenset[str]
@@ -69,7 +71,8 @@ class Met:
 def demands_of(analysis: Analysis) -> Demands:
     """Read the demands off a question."""
     query = analysis.query
-    names = tuple(n for n in query.names if n.en not in EVERYWHERE and n not in analysis.sides)
+    known = tuple(n for n in query.names if n.en not in EVERYWHERE and n not in analysis.sides)
+    names: tuple[Entry | str, ...] = (*known, *unknown_names(query.text, [(m.start, m.end) for m in query.mentions]))
     measures = tuple(m for m in query.mentions if not m.entry.is_name)
     bound = analysis.period is not None
     return Demands(
@@ -79,6 +82,32 @@ def demands_of(analysis: Analysis) -> Demands:
         parts_of_year(query.text),
         measures,
     )
+
+
+_NAME_LIKE = re.compile(r"(?<![\w-])(?:[A-Z][\w'’]*(?:-[\w]+)*|[A-Za-z]+-?\d[\w.-]*)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_NO_NAMES = frozenset(
+    """AI I Q1 Q2 Q3 Q4 H1 H2 January February March April May June July August September October November December
+    Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec TV US UK EU UN
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday English Mr Ms Dr CEO CFO CTO R&D API GPU CPU LLM IPO GDP""".split()
+)
+
+
+def unknown_names(text: str, mentions: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """Return the words of a question that are written like names and belong to no glossary entry.
+
+    The first word of a sentence is capitalised anyway and tells nothing unless it holds a digit.
+    """
+    found = []
+    for match in _NAME_LIKE.finditer(text):
+        word = match.group().removesuffix("'s").removesuffix("’s").rstrip(".-")
+        before = text[: match.start()].rstrip(" \"'“‘(")
+        opens = not before or before[-1] in ".?!"
+        if word in _NO_NAMES or _YEAR.search(word) or (opens and not any(map(str.isdigit, word))):
+            continue
+        if not any(a < match.end() and match.start() < b for a, b in mentions):
+            found.append(word)
+    return tuple(dict.fromkeys(found))
 
 
 def met(
@@ -107,9 +136,9 @@ def met(
     )
 
 
-def _name(name: Entry, sentence: str, heading: str, passage: str) -> float:
+def _name(name: Entry | str, sentence: str, heading: str, passage: str) -> float:
     for text, value in ((sentence, 1.0), (heading, IN_HEADING), (passage, IN_PASSAGE)):
-        if names_entry(text, name):
+        if tokens_of(text) >= tokens_of(name) if isinstance(name, str) else names_entry(text, name):
             return value
     return 0.0
 

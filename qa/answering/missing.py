@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qa.answering.analysis import Analysis
+from qa.answering.demands import demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import dates_of, names_entry, tokens_of
 from qa.index.snapshot import Snapshot
@@ -44,6 +45,7 @@ def missing_parts(analysis: Analysis, near: Sequence[Candidate], snapshot: Snaps
         for name in analysis.query.names
         if not any(names_entry(text, name) for text in texts)
     ]
+    parts += [name for name in demands_of(analysis).names if isinstance(name, str) and not any(tokens_of(t) >= tokens_of(name) for t in texts)]
     found_years = {int(d.value) // 10_000 for c in near for d in dates_of(c.text)}
     parts += [words["year"].format(year) for year in sorted(analysis.query.years - found_years)]
     tokens = frozenset().union(*(tokens_of(t) for t in texts)) if texts else frozenset()
@@ -51,7 +53,7 @@ def missing_parts(analysis: Analysis, near: Sequence[Candidate], snapshot: Snaps
     written = _written_words(analysis)
     unmet = [next(iter(g)) for g in concept_tokens(analysis) if len(g) == 1 and tokens.isdisjoint(g)]
     unmet = [t for t in unmet if snapshot.words.idf(t) > rare and not t.isdigit()]
-    parts += [words["term"].format(written[t]) for t in unmet if t in written and not has_cjk(t)]
+    parts += [words["term"].format(written[t]) for t in unmet if t in written and not has_cjk(t) and written[t] not in parts]
     parts += [words["term"].format(run) for run in _runs(analysis.query.text, [t for t in unmet if has_cjk(t)])]
     return list(dict.fromkeys(parts))[:4]
 

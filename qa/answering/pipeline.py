@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,7 +19,9 @@ from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, same
+from qa.answering.spelling import Spelling
 from qa.answering.sufficiency import confidence_features
+from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
@@ -48,6 +51,11 @@ class Clock:
         return {**self.steps, "total": round((time.perf_counter() - self._began) * 1000, 2)}
 
 
+@lru_cache(maxsize=4)
+def _spelling(snapshot: Snapshot) -> Spelling:
+    return Spelling(snapshot)
+
+
 def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: Filters) -> str:
     """Return the question as it stands without the conversation."""
 
@@ -56,8 +64,9 @@ def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: 
         found = gather(searcher, analysis, filters, analysis.language, 1)
         return found.chosen[0].text if found.chosen else ""
 
+    spelling = _spelling(searcher.snapshot)
     resolved: list[str] = []
-    for text in [*history, question]:
+    for text in map(spelling.correct, [*history, question]):
         resolved.append(standalone(text, resolved, searcher.snapshot.glossary, answer_to))
     return resolved[-1]
 

@@ -46,7 +46,7 @@ class Manifest(BaseModel):
     files: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """One generation in memory.
 
