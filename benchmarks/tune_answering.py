@@ -243,6 +243,7 @@ def evaluate(assistant: Assistant, questions: list[Question]) -> list[tuple[Ques
 def platt(rows) -> tuple[float, float]:
     """Scale confidences to what real questions show (Platt 1999): made-up near misses shift them."""
     picks = [entry[0] if entry[0][0] + HOME >= entry[1][0] else entry[1] for _, entry in rows]
+    picks = [p for p in picks if p[0] > 0.0]  # 0 marks what is out of reach, by rule
     z = np.asarray([np.log(p[0] / (1 - p[0])) for p in picks])
     y = np.asarray([float(p[2]) for p in picks])
 
@@ -255,6 +256,8 @@ def platt(rows) -> tuple[float, float]:
 
 
 def calibrate(confidence: float, scale: float, shift: float) -> float:
+    if confidence == 0.0:
+        return 0.0
     return float(1 / (1 + np.exp(-(scale * np.log(confidence / (1 - confidence)) + shift))))
 
 
@@ -287,10 +290,10 @@ def choose_thresholds(rows) -> dict[str, float]:
     Chinese for an English question must be well founded.
     """
     best, chosen = -1.0, dict.fromkeys(scoring.REGIMES, 0.5)
-    for own in np.arange(0.10, 0.90, 0.02):
-        for rest in np.arange(0.10, 0.80, 0.02):
-            for other in (0.85, 0.9, 0.95):
-                trial = {**dict.fromkeys(scoring.REGIMES, float(rest)), "en": float(own), "en-zh": other}
+    for own in np.arange(0.10, 0.80, 0.03):
+        for zh in np.arange(0.10, 0.80, 0.03):
+            for foreign in np.arange(0.10, 0.80, 0.06):
+                trial = {"en": float(own), "zh": float(zh), "zh-en": float(foreign), "en-zh": 0.85}
                 o = outcome(rows, trial)
                 if o["right"] + o["f1"] > best + 1e-9:
                     best, chosen = o["right"] + o["f1"], trial

@@ -84,7 +84,7 @@ def demands_of(analysis: Analysis) -> Demands:
     )
 
 
-_NAME_LIKE = re.compile(r"(?<![\w-])(?:[A-Z][\w'’]*(?:-[\w]+)*|[A-Za-z]+-?\d[\w.-]*)")
+_NAME_LIKE = re.compile(r"(?<![A-Za-z0-9-])(?:[A-Z][A-Za-z0-9'’]*(?:-[A-Z0-9][A-Za-z0-9.]*)*|[A-Za-z]+-?\d(?:[A-Za-z0-9.]|-(?=[A-Z0-9]))*)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NO_NAMES = frozenset(
     """AI I Q1 Q2 Q3 Q4 H1 H2 January February March April May June July August September October November December
@@ -101,11 +101,12 @@ def unknown_names(text: str, mentions: Sequence[tuple[int, int]]) -> tuple[str, 
     found = []
     for match in _NAME_LIKE.finditer(text):
         word = match.group().removesuffix("'s").removesuffix("’s").rstrip(".-")
-        before = text[: match.start()].rstrip(" \"'“‘(")
-        opens = not before or before[-1] in ".?!"
+        before = text[: match.start()].rstrip(" \"'“‘")
+        opens = not before or before[-1] in ".?!("
         if word in _NO_NAMES or _YEAR.search(word) or (opens and not any(map(str.isdigit, word))):
             continue
-        if not any(a < match.end() and match.start() < b for a, b in mentions):
+        numbered = any(map(str.isdigit, word))  # "GPT-7" is not the known "GPT"
+        if not any(a < match.end() and match.start() < b and (b >= match.start() + len(word) or not numbered) for a, b in mentions):
             found.append(word)
     return tuple(dict.fromkeys(found))
 

@@ -20,7 +20,7 @@ from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, same
 from qa.answering.spelling import Spelling
-from qa.answering.sufficiency import confidence_features
+from qa.answering.sufficiency import confidence_features, out_of_reach
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
@@ -108,7 +108,8 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
     features = confidence_features(analysis, chosen, pool, ordered, snapshot)
-    return Evidence(regime, ranking, ordered, chosen, features, confidence(features, regime))
+    certainty = 0.0 if out_of_reach(analysis, features, snapshot, language) else confidence(features, regime)
+    return Evidence(regime, ranking, ordered, chosen, features, certainty)
 
 
 def prefer(found: Sequence[Evidence]) -> Evidence:

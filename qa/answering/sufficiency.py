@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qa.answering.analysis import Analysis
+from qa.answering.demands import demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import names_entry, tokens_of
 from qa.index.snapshot import Snapshot
+from qa.text.glossary import Entry
 from qa.text.language import has_cjk
 
 _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of a thousand passages
@@ -75,6 +77,30 @@ def confidence_features(
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
     }
+
+
+def out_of_reach(analysis: Analysis, features: Mapping[str, float], snapshot: Snapshot, language: str) -> bool:
+    """Tell whether evidence in a language cannot answer, whatever it scores.
+
+    So it is if a name of the question stands in no document, if the passages hold next to nothing
+    of the question, or if nothing in it can be put into the other language.
+    """
+    if any(not _occurs(name, snapshot) for name in demands_of(analysis).names):
+        return True
+    if language == analysis.language:
+        return features["near_coverage"] < _LEAST_COVERAGE[language]
+    return not analysis.query.mentions
+
+
+def _occurs(name: Entry | str, snapshot: Snapshot) -> bool:
+    """Tell whether all words of some form of a name occur in the documents."""
+    forms = (name,) if isinstance(name, str) else name.forms
+    return any(all(t in snapshot.words for t in tokens_of(form)) for form in forms if tokens_of(form))
+
+
+_LEAST_COVERAGE = {"en": 0.25, "zh": 0.1}
+"""Share of the question's weight that its passages hold at the least. Chinese questions are cut into
+pairs of ideographs, of which many straddle two words and can't be met."""
 
 
 def _sides(analysis: Analysis, chosen: Sequence[Candidate]) -> float:
