@@ -224,6 +224,15 @@ def serve(
 ) -> None:
     """Serve the page in the browser; a missing or stale index is built first."""
     settings = _settings(context, index, corpus, host=host, port=port)
+    from qa.assistant import build_embedder, staleness
+
+    if staleness(settings):
+        from qa.documents import load_corpus
+        from qa.index import build_index
+        from qa.terminal import progress
+
+        with progress("Reading the corpus", "Building the index") as advance:
+            build_index(load_corpus(settings.corpus), settings.index, build_embedder(settings), settings.max_tokens, advance)
     from qa.web import serve as serve_page
 
     try:
