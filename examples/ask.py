@@ -4,7 +4,6 @@ Install: pip install .            (from a clone of this repository)
 Run:     python examples/ask.py "How small is the MMLU gap between US and Chinese models?"
 """
 
-# ruff: noqa: T201
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ Install: pip install .            (from a clone of this repository)
 Run:     python examples/compare_sources.py "How much did training DeepSeek-V3 cost?"
 """
 
-# ruff: noqa: T201
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ Install: pip install .            (from a clone of this repository)
 Run:     python examples/follow_up.py
 """
 
-# ruff: noqa: T201
 
 from __future__ import annotations
 
