@@ -152,7 +152,10 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
     chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence
     hits = tuple(searcher.hits([e.ranking for e in found], SHOWN_HITS))
     if not chosen or certainty < model(evidence.regime).threshold:
-        near = [c for _, c in ordered[:5]]
+        # What is nearest is shown in the reader's language, where there is anything.
+        nearest = next((e for e in found if e.ordered), evidence)
+        near = [c for _, c in nearest.ordered[:5]]
+        hits = tuple(searcher.hits([nearest.ranking], SHOWN_HITS))
         missing = tuple(missing_parts(analysis, near, snapshot))
         clock.lap("compose")
         return Answer(
