@@ -67,8 +67,7 @@ class Assistant:
         if stale:
             if not build:
                 raise (IndexMissing if "no index" in stale else IndexStale)(f"{stale}; run: qa index build")
-            loaded = load_corpus(settings.corpus)
-            build_index(loaded, settings.index, build_embedder(settings), settings.max_tokens, progress)
+            rebuild(settings, progress)
         return cls(settings, Snapshot.load(settings.index), question_embedder(settings))
 
     @functools.cached_property
@@ -144,6 +143,20 @@ def check_question(question: str, max_chars: int) -> str:
     if not re.search(r"\w", clean):
         raise BadQuestion("the question holds no words; ask something like: How small is the MMLU gap?")
     return clean
+
+
+def rebuild(settings: Settings, progress: Progress | None = None, fresh: bool = False) -> None:
+    """Build the index that the settings describe.
+
+    Args:
+        settings: name the corpus, the index folder and the model.
+        progress: called with passages done and their total.
+        fresh: encode everything anew instead of taking what is cached.
+
+    Raises:
+        CorpusError, ModelUnavailable, IndexProblem: see ``qa.errors``.
+    """
+    build_index(load_corpus(settings.corpus), settings.index, build_embedder(settings), settings.max_tokens, progress, fresh=fresh)
 
 
 def build_embedder(settings: Settings) -> Embedder:

@@ -224,15 +224,13 @@ def serve(
 ) -> None:
     """Serve the page in the browser; a missing or stale index is built first."""
     settings = _settings(context, index, corpus, host=host, port=port)
-    from qa.assistant import build_embedder, staleness
+    from qa.assistant import rebuild, staleness
 
     if staleness(settings):
-        from qa.documents import load_corpus
-        from qa.index import build_index
         from qa.terminal import progress
 
         with progress("Reading the corpus", "Building the index") as advance:
-            build_index(load_corpus(settings.corpus), settings.index, build_embedder(settings), settings.max_tokens, advance)
+            rebuild(settings, advance)
     from qa.web import serve as serve_page
 
     try:
@@ -346,11 +344,9 @@ def index_build(
     from qa.terminal import progress
 
     with progress("Reading the corpus", "Building the index") as advance:
-        from qa.assistant import build_embedder, index_manifest, staleness
-        from qa.documents import load_corpus
-        from qa.index import Snapshot, build_index
+        from qa.assistant import index_manifest, rebuild, staleness
+        from qa.index import Snapshot
 
-        loaded = load_corpus(settings.corpus)
         why = staleness(settings)  # refuses a folder of other files, forced or not
         if not why and not force:
             try:
@@ -358,7 +354,7 @@ def index_build(
             except IndexDamaged as error:
                 why = str(error)
         if why or force:
-            build_index(loaded, settings.index, build_embedder(settings), settings.max_tokens, advance, fresh=force)
+            rebuild(settings, advance, fresh=force)
     manifest = index_manifest(settings)
     state = "built" if why or force else "up to date"
     sys.stdout.write(f"{state}: {manifest.passages} passages of {manifest.documents} documents in {settings.index}\n")

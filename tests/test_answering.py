@@ -1,0 +1,138 @@
+"""How a question is read and how sentences are judged, without a model."""
+
+import pytest
+
+from qa.answering.analysis import Period, analyse
+from qa.answering.demands import demands_of, met, unknown_names
+from qa.answering.facts import parts_of_year
+from qa.answering.followups import standalone
+from qa.answering.verify import support
+from qa.retrieval.query import QueryReader
+from qa.text.glossary import Entry, Glossary
+
+GLOSSARY = Glossary(
+    [
+        Entry("United States", "美国", ("US",), "place"),
+        Entry("China", "中国", ("Chinese",), "place"),
+        Entry("Alibaba", "阿里巴巴", (), "company"),
+        Entry("Baidu", "百度", (), "company"),
+        Entry("QwQ-32B", "", (), "model"),
+        Entry("Zhipu AI", "智谱", ("Zhipu",), "company"),
+        Entry("revenue", "收入", (), "term"),
+    ]
+)
+
+
+def read(text):
+    return analyse(QueryReader(GLOSSARY).read(text))
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How many robots were installed in 2024?", "number"),
+        ("Nvidia Mellanox takeover price", "number"),
+        ("When was QwQ-32B released?", "date"),
+        ("Seedance 2.0 release date", "date"),
+        ("Who founded DeepSeek?", "entity"),
+        ("Did Alibaba open the weights?", "yesno"),
+        ("What is a mixture of experts?", "definition"),
+        ("Which two carmakers got approvals?", "list"),
+        ("Compare Alibaba and Baidu", "comparison"),
+        ("How did the share develop?", "change"),
+        ("Why did Alibaba choose Apache 2.0?", "why"),
+        ("阿里巴巴的收入是多少？", "number"),
+        ("谁创立了智谱？", "entity"),
+        ("百度什么时候发布文心一言？", "date"),
+        ("为什么要开源？", "why"),
+    ],
+)
+def test_kinds_of_question(question, kind):
+    assert read(question).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "period"),
+    [
+        ("What was known before 2023?", Period(until=20230100)),
+        ("Revenue as of mid-2025?", Period(until=20250831)),
+        ("Chips sold since 2024", Period(since=20240101)),
+        ("截至2025年6月有多少用户？", Period(until=20250631)),
+        ("How many in 2024?", None),
+    ],
+)
+def test_bounds_of_time(question, period):
+    found = read(question).period
+    if period is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.since == period.since
+        assert found.until == period.until
+
+
+def test_sides_of_a_comparison_stand_side_by_side():
+    assert [s.en for s in read("Compare the US and China").sides] == ["United States", "China"]
+    assert read("Who founded Alibaba?").sides == ()
+
+
+def judge(question, sentence, heading="", passage=""):
+    return met(demands_of(read(question)), sentence, heading, passage, lambda m: 0.0, {m: 1.0 for m in read(question).query.mentions})
+
+
+def test_a_sentence_must_speak_of_the_year_that_is_asked():
+    question = "What was Zhipu's revenue in 2023?"
+    assert judge(question, "Zhipu AI had a revenue of 124.5 million yuan in 2023.").product == 1.0
+    assert judge(question, "Zhipu AI had a revenue of 312 million yuan in 2024.").years == 0.0
+    assert judge(question, "Baidu had a revenue of 5 billion yuan in 2023.").all_names == 0.0
+    assert judge(question, "Zhipu AI lost 788 million yuan in 2023.").measures == 0.0
+
+
+def test_a_name_in_the_heading_or_the_passage_counts_for_less():
+    question = "What did Alibaba pay?"
+    own, near, far = judge(question, "Alibaba paid."), judge(question, "It paid.", "Alibaba"), judge(question, "It paid.", "", "Alibaba")
+    assert own.all_names > near.all_names > far.all_names > judge(question, "It paid.").all_names == 0.0
+
+
+def test_another_quarter_is_not_the_one_asked_for():
+    question = "How many rides in the first quarter of 2026?"
+    assert judge(question, "In the first quarter of 2026 there were 3 million rides.").parts == 1.0
+    assert judge(question, "In the fourth quarter of 2025 there were 3 million rides.").parts == 0.0
+    assert parts_of_year("第二季度和上半年, Q3") == {"Q2", "H1", "Q3"}
+
+
+def test_words_written_like_names_are_names():
+    assert unknown_names("How many patents did Kenya file in June?", []) == ("Kenya",)
+    assert unknown_names("GPT-7 的参数量是多少？", [(0, 3)]) == ("GPT-7",)
+    assert unknown_names("Which firm leads?", []) == ()
+    assert unknown_names("模型(Which one?)有多大", []) == ()
+
+
+@pytest.mark.parametrize(
+    ("previous", "question", "complete"),
+    [
+        ("How much revenue did Zhipu AI make in 2022?", "And the year after?", "How much revenue did Zhipu AI make in 2023?"),
+        ("How much revenue did Zhipu AI make in 2022?", "And in 2024?", "How much revenue did Zhipu AI make in 2024?"),
+        ("How much revenue did Zhipu AI make in 2022?", "What about Baidu?", "How much revenue did Baidu make in 2022?"),
+        ("How many rides in the fourth quarter of 2024?", "And in the quarter after that?", "How many rides in the first quarter of 2025?"),
+        ("When did Alibaba release QwQ-32B?", "How many parameters does it have?", "How many parameters does QwQ-32B have?"),
+        ("2023年智谱的收入是多少？", "那百度呢？", "2023年百度的收入是多少？"),
+        ("Who founded Alibaba?", "What is the revenue of Baidu in 2023?", "What is the revenue of Baidu in 2023?"),
+    ],
+)
+def test_follow_ups_stand_alone(previous, question, complete):
+    assert standalone(question, [previous], GLOSSARY) == complete
+
+
+def test_a_pronoun_may_stand_for_what_the_answer_named():
+    complete = standalone("How did it respond?", ["Which company did the US list?"], GLOSSARY, lambda q: "The US listed Zhipu AI.")
+    assert complete.startswith("How did Zhipu AI respond?".rstrip("?"))
+
+
+def test_support_needs_every_number_date_and_name():
+    quote = "Alibaba had a revenue of 5.5 billion yuan in 2023."
+    assert support(quote, [quote], GLOSSARY) == "supported"
+    assert support("In 2023 Alibaba took in 5.5 billion yuan.", [quote], GLOSSARY) == "supported"
+    assert support("In 2024 Alibaba took in 5.5 billion yuan.", [quote], GLOSSARY) == "partly"
+    assert support("Baidu had 7 chips.", [quote], GLOSSARY) == "unsupported"
+    assert support(quote, [], GLOSSARY) == "unsupported"
