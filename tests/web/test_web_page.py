@@ -73,6 +73,7 @@ def test_nothing_overflows(open_page, width):
     page = open_page(width=width, height=900)
     ask(page, "Show the hostile text")
     ask(page, LONG_WORD * 3)
+    ask(page, "مرحبا بالعالم " * 8 + "🤖🚀" * 60)
     for view in ("ask", "explore", "library"):
         page.click(f"#q-nav [data-view={view}]")
         page.wait_for_timeout(250)
