@@ -3,10 +3,13 @@
 import pytest
 
 from qa.answering.analysis import Period, analyse
+from qa.answering.conflicts import rivals, told
 from qa.answering.demands import demands_of, met, unknown_names
+from qa.answering.evidence import Candidate
 from qa.answering.facts import parts_of_year
 from qa.answering.followups import standalone
 from qa.answering.verify import support
+from qa.documents.model import Document, Section
 from qa.retrieval.query import QueryReader
 from qa.text.glossary import Entry, Glossary
 
@@ -136,3 +139,26 @@ def test_support_needs_every_number_date_and_name():
     assert support("In 2024 Alibaba took in 5.5 billion yuan.", [quote], GLOSSARY) == "partly"
     assert support("Baidu had 7 chips.", [quote], GLOSSARY) == "unsupported"
     assert support(quote, [], GLOSSARY) == "unsupported"
+
+
+def candidate(text, row, passage=0):
+    document = Document(
+        id="d", title="T", language="en", topic="chips", as_of="2026-12-31", text=text, sections=(Section(heading="", start=0, end=len(text)),)
+    )
+    return Candidate(row, passage, document, 0, len(text), judge("Who?", text), {})
+
+
+def test_a_sentence_that_says_that_accounts_differ_is_a_conflict():
+    pair = told(candidate("The number of deleted items is given as 960,000 in most reports and as 96,000 by AIHubX.", 1))
+    assert [q.value for q in pair] == [960_000, 96_000]
+    pair = told(candidate("The date is reported differently: one site has 29 January 2026, others have 2 February 2026.", 1))
+    assert [q.value for q in pair] == [20260129, 20260202]
+    assert told(candidate("Exports rose from 50,000 in May to 60,000 in June.", 1)) is None
+
+
+def test_rivals_are_the_same_quantity_at_the_same_time():
+    best = candidate("Huawei delivered about 812,000 chips in China in 2025, says IDC.", 1)
+    same = candidate("Huawei delivered about 805,000 chips in China in 2025, SemiAnalysis says.", 9, passage=3)
+    later = candidate("Huawei delivered about 900,000 chips in China in 2026, says IDC.", 10, passage=3)
+    other = candidate("Cambricon sold some 700,000 boards abroad in 2025.", 11, passage=4)
+    assert [r[0].row for r in rivals(best, [best, same, later, other])] == [9]

@@ -11,13 +11,16 @@ from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, quantities_of, tokens_of
 from qa.text.quantities import Quantity
 
-ALIKE = 0.6  # share of words in common from which two sentences speak of the same thing
+ALIKE = 0.7  # share of words in common from which two sentences speak of the same thing
 APART = 1.8  # values further apart than this factor are other quantities, not rival counts
-# Words by which a text says that another value is also given.
-_OTHERWISE = re.compile(
-    r"\b(?:whereas|while|another (?:account|report|source|site|count|summary|blog|tracker)|other (?:accounts|reports|sources|outlets|summaries)|"
-    r"some (?:reports|sources|accounts|outlets|media)|differ(?:s|ent)?|disagree|instead|although|by contrast|puts? (?:it|the|this)|but)\b|"
-    r"而|另一|也有|另有|不一致|不同|则(?:称|说|为|估)|有(?:报道|媒体|资料)",
+TOLD_APART = 12.0  # the same where the text itself says that accounts differ: a lost zero is a conflict too
+# Words by which a text says that accounts differ.
+_DIFFERS = re.compile(
+    r"\b(?:(?:is|are|was|were) (?:reported|given|counted|dated|put) (?:differently|as .+ and (?:as|by)|as .+, (?:while|whereas|and))|"
+    r"(?:varies|vary|varied|differs?) (?:between|by|with|from)|is not settled|also circulates?|(?:sources|accounts|reports|media) "
+    r"(?:disagree|differ|do not agree)|another (?:account|report|source|count|site|summary|blog|tracker) (?:says|gives|puts|has|dates|mentions)|"
+    r"(?:other|some) (?:sources|accounts|reports|outlets) (?:say|give|put|have|date|name))"
+    r"|说法不一|不一致|另有(?:报道|说法|资料)|也有(?:报道|说法|媒体)|则(?:称|说|记|为)",
     re.IGNORECASE,
 )
 
@@ -29,13 +32,9 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[Rival]:
 
     Two values conflict if they have the same kind and unit, differ by no more than a factor, and
     stand in two sentences with the same dates and mostly the same words, or in neighbouring
-    sentences of which one says that accounts differ. A sentence that gives two values itself is
-    its own rival.
+    sentences of which one says that accounts differ.
     """
     found: list[Rival] = []
-    own = _pair(best, best)
-    if own and _OTHERWISE.search(best.text):
-        found.append((best, *own))
     words, when = _words(best.text), {d.value for d in dates_of(best.text)}
     for other in pool:
         if other.row == best.row:
@@ -44,7 +43,7 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[Rival]:
         if pair is None:
             continue
         neighbour = other.passage == best.passage and abs(other.row - best.row) == 1
-        said = neighbour and (_OTHERWISE.search(other.text) or _OTHERWISE.search(best.text))
+        said = neighbour and (_DIFFERS.search(other.text) or _DIFFERS.search(best.text))
         there = _words(other.text)
         alike = bool(words and there) and len(words & there) / min(len(words), len(there)) >= ALIKE
         if (said and len(words & there) >= 2) or (alike and when and {d.value for d in dates_of(other.text)} == when):
@@ -52,13 +51,26 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[Rival]:
     return found
 
 
+def told(candidate: Candidate) -> tuple[Quantity, Quantity] | None:
+    """Return the two values of a sentence that itself says that accounts differ."""
+    if _DIFFERS.search(candidate.text) is None:
+        return None
+    values = quantities_of(candidate.text)
+    for i, a in enumerate(values):
+        for b in values[i + 1 :]:
+            alike = a.kind == b.kind and (a.unit == b.unit or a.kind == "count")
+            if alike and a.value != b.value and a.value and b.value and max(a.value, b.value) / min(a.value, b.value) <= TOLD_APART:
+                return a, b
+    dated = [d for d in dates_of(candidate.text) if d.kind == "date"]
+    return (dated[0], dated[1]) if len(dated) > 1 and dated[0].value != dated[1].value else None
+
+
 def _pair(best: Candidate, other: Candidate) -> tuple[Quantity, Quantity] | None:
     """Return the first two quantities of the same kind and unit that differ by little."""
     here, there = quantities_of(best.text), quantities_of(other.text)
-    same = best.row == other.row
-    shared = set() if same else {(q.kind, q.unit, q.value) for q in here} & {(q.kind, q.unit, q.value) for q in there}
-    for i, a in enumerate(here):
-        for b in there[i + 1 :] if same else there:
+    shared = {(q.kind, q.unit, q.value) for q in here} & {(q.kind, q.unit, q.value) for q in there}
+    for a in here:
+        for b in there:
             if a.kind != b.kind or a.unit != b.unit or (a.kind == "count" and not a.unit):
                 continue
             if a.value == b.value or not a.value or not b.value or max(a.value, b.value) / min(a.value, b.value) > APART:

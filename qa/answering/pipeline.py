@@ -13,7 +13,7 @@ import numpy as np
 from qa.answering.analysis import Analysis, analyse
 from qa.answering.answer import Answer, Conflict
 from qa.answering.compose import compose
-from qa.answering.conflicts import conflict, rivals
+from qa.answering.conflicts import conflict, rivals, told
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
@@ -200,10 +200,13 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
 
 def _conflicts(chosen: list[Candidate], pool: Sequence[Candidate]) -> list[Conflict]:
     """Find values that disagree with the best sentence; the rival sentence joins the answer."""
+    for number, candidate in enumerate(chosen[:3], 1):
+        pair = told(candidate)
+        if pair:
+            return [conflict(candidate, number, [(candidate, number, *pair)])]
     best = chosen[0]
-    found = rivals(best, pool)[:2]
     entries = []
-    for other, own_quantity, other_quantity in found:
+    for other, own_quantity, other_quantity in rivals(best, pool)[:2]:
         number = next((n for n, c in enumerate(chosen, 1) if c.row == other.row), 0)
         # The rival belongs right into the answer, even when the selection left it out.
         if not number:
