@@ -26,7 +26,7 @@ from qa.embedding import Embedder, Encoded, file_sha256
 from qa.errors import CorpusError, IndexBusy, IndexDamaged
 from qa.index.lexical import LexicalIndex
 from qa.index.snapshot import CURRENT, FORMAT, MANIFEST, Manifest, current_generation
-from qa.index.store import write_store
+from qa.index.store import passage_titles, write_store
 from qa.text.tokens import search_tokens
 
 Progress = Callable[[int, int], None]
@@ -255,6 +255,7 @@ def _write(
     )
     context_tokens = [search_tokens(context_of(documents[p.document_id], p)) for p in passages]
     texts = [search_tokens(documents[p.document_id].text[p.start : p.end]) for p in passages]
+    LexicalIndex.build([search_tokens(t) for t in dict.fromkeys(passage_titles(documents, passages))]).save(path, "titles")
     LexicalIndex.build([c + t for c, t in zip(context_tokens, texts, strict=True)]).save(path, "words")
     LexicalIndex.build(
         [search_tokens(documents[p.document_id].text[a:b]) for p in passages for a, b in p.sentences]

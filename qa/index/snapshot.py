@@ -21,7 +21,7 @@ from qa.index.lexical import LexicalIndex
 from qa.index.store import read_store
 from qa.text.glossary import Entry, Glossary
 
-FORMAT = 3
+FORMAT = 4
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
 
@@ -61,6 +61,7 @@ class Snapshot:
         token_rows: (n_passages + 1,) first token of each passage.
         token_sentences: (n_tokens,) number of the sentence that holds a token.
         words, sentence_words: BM25 over passages and over sentences.
+        titles: BM25 over the distinct titles with headings, in order of first appearance.
     """
 
     generation: str
@@ -76,6 +77,7 @@ class Snapshot:
     token_sentences: NDArray[np.int32]
     words: LexicalIndex
     sentence_words: LexicalIndex
+    titles: LexicalIndex
 
     @classmethod
     def load(cls, folder: Path) -> Snapshot:
@@ -115,6 +117,7 @@ class Snapshot:
             array("token_sentences"),
             LexicalIndex.load(path, "words"),
             LexicalIndex.load(path, "sentence_words"),
+            LexicalIndex.load(path, "titles"),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from qa.chunking import Passage
@@ -47,3 +47,8 @@ def read_store(folder: Path) -> tuple[dict[str, Document], list[Passage]]:
     finally:
         connection.close()
     return documents, passages
+
+
+def passage_titles(documents: Mapping[str, Document], passages: Iterable[Passage]) -> list[str]:
+    """Return each passage's title and heading; many passages share one."""
+    return [f"{documents[p.document_id].title}\n{p.heading}" for p in passages]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.embedding import Embedder, Encoded
-from qa.index.lexical import LexicalIndex
 from qa.index.snapshot import Snapshot
+from qa.index.store import passage_titles
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.query import Query, QueryReader
@@ -149,10 +149,9 @@ class Searcher:
         self._sentence_vectors = np.asarray(snapshot.sentence_vectors, dtype=np.float32)
         self._first_sentences = np.asarray(snapshot.sentence_rows[:-1])
         self._sentence_sizes = np.bincount(snapshot.token_sentences, minlength=len(snapshot.sentence_vectors))
-        titles = [f"{documents[p.document_id].title}\n{p.heading}" for p in passages]
+        titles = passage_titles(documents, passages)
         numbers = {title: i for i, title in enumerate(dict.fromkeys(titles))}
         # A title counts once however many passages stand under it.
-        self._titles = LexicalIndex.build([search_tokens(title) for title in numbers])
         self._title_of = np.asarray([numbers[t] for t in titles], dtype=np.int64)
 
     def admitted(self, filters: Filters) -> NDArray[np.bool_]:
@@ -194,7 +193,7 @@ class Searcher:
         if weights.sentence:
             signals["sentence"] = np.maximum.reduceat(self._sentence_vectors @ encoded.pooled, self._first_sentences)
         if weights.context:
-            signals["context"] = self._titles.scores(query.tokens, query.weights)[self._title_of]
+            signals["context"] = snapshot.titles.scores(query.tokens, query.weights)[self._title_of]
         first = np.zeros(len(admitted), dtype=np.float32)
         for name, values in signals.items():
             share = getattr(weights, name)
