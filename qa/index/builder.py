@@ -23,7 +23,7 @@ from qa.chunking import Passage, chunk
 from qa.documents.corpus import Corpus
 from qa.documents.model import Document
 from qa.embedding import Embedder, Encoded, file_sha256
-from qa.errors import CorpusError, IndexBusy, IndexDamaged
+from qa.errors import CorpusError, IndexBusy, IndexDamaged, IndexProblem
 from qa.index.lexical import LexicalIndex
 from qa.index.snapshot import CURRENT, FORMAT, MANIFEST, Manifest, current_generation
 from qa.index.store import passage_titles, write_store
@@ -104,7 +104,7 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove generations that are neither current nor complete."""
     try:
         current = current_generation(folder)
-    except Exception:
+    except IndexProblem:  # nothing built yet, or CURRENT is broken: then this build replaces it
         current = ""
     for path in folder.glob("generation-*"):
         if path.name != current and not (path / MANIFEST).exists():
