@@ -25,9 +25,12 @@ SNIPPET = 300  # characters of a passage in a list
 _LABELS = {
     "en": {
         "as of": "as of ", "conflict": "Sources disagree:", "nearest": "Nearest passages", "understood": "Understood as: ",
-        "confidence": "confidence ",
+        "confidence": "confidence ", "newer": "newer", "primary": "primary source", "older": "outdated by",
     },
-    "zh": {"as of": "截至 ", "conflict": "来源说法不一：", "nearest": "最接近的段落", "understood": "理解为：", "confidence": "置信度 "},
+    "zh": {
+        "as of": "截至 ", "conflict": "来源说法不一：", "nearest": "最接近的段落", "understood": "理解为：",
+        "confidence": "置信度 ", "newer": "较新", "primary": "一手来源", "older": "已有更新数据，见",
+    },
 }  # fmt: skip
 
 
@@ -73,21 +76,27 @@ def show_answer(console: Console, answer: Answer) -> None:
             show_place(console, f"{hit.rank}. ", hit.title, hit.section, hit.as_of, labels["as of"])
             _paragraph(console, Text(snippet(hit.text), "dim"), "   ")
     else:
-        _paragraph(console, _marked(answer))
+        _paragraph(console, _marked(answer, labels))
         console.print()
         for citation in answer.citations:
             _show_citation(console, citation, labels["as of"])
     for conflict in answer.conflicts:
         console.print(Text(labels["conflict"], "bold yellow"))
         for value in conflict.values:
-            _paragraph(console, f"{value.value} ({value.date}) [{value.citation}]", "    ", "  - ")
+            note = f", {labels[value.note]}" if value.note else ""
+            _paragraph(console, f"{value.value} ({value.date}{note}) [{value.citation}]", "    ", "  - ")
+        console.print()
+    if answer.comparison:
+        for side in answer.comparison.sides:
+            _paragraph(console, f"{side.name}: {side.value} ({side.date}) [{side.citation}]", "    ", "  - ")
+        _paragraph(console, Text(answer.comparison.computed, "italic"))
         console.print()
     if not answer.abstained:
         about = [f"{labels['confidence']}{answer.confidence:.2f}", answer.mode, f"{answer.timings_ms.get('total', 0.0):.0f} ms"]
         console.print(Text(" · ".join(about), "dim"))
 
 
-def _marked(answer: Answer) -> Text:
+def _marked(answer: Answer, labels: Mapping[str, str]) -> Text:
     """Join the sentences with their [n] marks; what answers is set in bold."""
     whole = Text()
     for sentence in answer.sentences:
@@ -97,6 +106,8 @@ def _marked(answer: Answer) -> Text:
         whole.append(" " if whole else "").append_text(text)
         for number in sentence.citations:
             whole.append(f" [{number}]", "cyan")
+        if sentence.superseded_by is not None:
+            whole.append(f" ({labels['older']} [{sentence.superseded_by}])", "dim")
     return whole or Text(answer.text)
 
 
