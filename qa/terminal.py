@@ -26,10 +26,12 @@ _LABELS = {
     "en": {
         "as of": "as of ", "conflict": "Sources disagree:", "nearest": "Nearest passages", "understood": "Understood as: ",
         "confidence": "confidence ", "newer": "newer", "primary": "primary source", "older": "outdated by",
+        "note": "Note: ", "tokens": "{} + {} tokens", "partly": "only partly supported", "unsupported": "not supported by the evidence",
     },
     "zh": {
         "as of": "截至 ", "conflict": "来源说法不一：", "nearest": "最接近的段落", "understood": "理解为：",
         "confidence": "置信度 ", "newer": "较新", "primary": "一手来源", "older": "已有更新数据，见",
+        "note": "注：", "tokens": "{} + {} 个词元", "partly": "仅部分得到证据支持", "unsupported": "没有证据支持",
     },
 }  # fmt: skip
 
@@ -91,8 +93,12 @@ def show_answer(console: Console, answer: Answer) -> None:
             _paragraph(console, f"{side.name}: {side.value} ({side.date}) [{side.citation}]", "    ", "  - ")
         _paragraph(console, Text(answer.comparison.computed, "italic"))
         console.print()
-    if not answer.abstained:
+    for note in answer.notes:
+        _paragraph(console, Text(labels["note"] + note, "yellow"))
+    if not answer.abstained or answer.usage:
         about = [f"{labels['confidence']}{answer.confidence:.2f}", answer.mode, f"{answer.timings_ms.get('total', 0.0):.0f} ms"]
+        if answer.usage:
+            about.append(labels["tokens"].format(answer.usage.prompt_tokens, answer.usage.completion_tokens))
         console.print(Text(" · ".join(about), "dim"))
 
 
@@ -108,6 +114,8 @@ def _marked(answer: Answer, labels: Mapping[str, str]) -> Text:
             whole.append(f" [{number}]", "cyan")
         if sentence.superseded_by is not None:
             whole.append(f" ({labels['older']} [{sentence.superseded_by}])", "dim")
+        if sentence.support != "supported":
+            whole.append(f" ({labels[sentence.support]})", "yellow")
     return whole or Text(answer.text)
 
 

@@ -38,7 +38,7 @@ class Sentence(_Value):
     text: str
     citations: tuple[int, ...]
     support: Literal["supported", "partly", "unsupported"] = Field(
-        description="whether every number, date and name of the sentence stands in its quotes"
+        description="whether every number, date and name of the sentence stands in its quotes; for a model's sentence, its meaning too"
     )
     marks: tuple[tuple[int, int], ...] = Field(default=(), description="spans of the figure, date or name that answers")
     superseded_by: int | None = Field(default=None, description="citation of a newer value of the same quantity; this one is outdated")

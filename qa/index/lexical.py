@@ -82,6 +82,12 @@ class LexicalIndex:
     def __contains__(self, term: str) -> bool:
         return term in self._numbers
 
+    def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the texts that hold a term, and its weight in each; empty for an unknown term."""
+        number = self._numbers.get(term)
+        begin, end = (0, 0) if number is None else (int(self._starts[number]), int(self._starts[number + 1]))
+        return self._rows[begin:end], self._weights[begin:end]
+
     @property
     def terms(self) -> list[str]:
         """All indexed terms, sorted."""
