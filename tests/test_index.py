@@ -8,7 +8,7 @@ from samples import CASES, DOCUMENTS, HashEmbedder, open_hash
 from qa.assistant import Assistant, staleness
 from qa.documents import load_corpus
 from qa.errors import IndexBusy, IndexDamaged, IndexMissing, IndexProblem, IndexStale
-from qa.index import Snapshot, build_index, collect, current_generation, read_manifest
+from qa.index import Snapshot, build_index, collect, current_generation, read_manifest, update_index
 from qa.index.lexical import PARTS
 from qa.settings import load_settings
 
@@ -315,3 +315,33 @@ def test_a_folder_without_an_index_cannot_be_collected(tmp_path):
     with pytest.raises(IndexMissing, match="no index in"):
         collect(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_nothing_is_written_into_a_folder_of_other_files(corpus, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "holiday.jpg").write_bytes(b"precious")
+    for work in (lambda: build(corpus, folder), lambda: update_index(folder, [], [], HashEmbedder(), 200), lambda: collect(folder)):
+        with pytest.raises(IndexDamaged, match="holds other files and no index"):
+            work()
+    assert [p.name for p in folder.iterdir()] == ["holiday.jpg"]
+
+
+def test_an_index_of_the_format_before_is_built_anew(corpus, index):
+    name = current_generation(index)
+    shutil.rmtree(index / name)
+    for path in index.glob("segment-*"):
+        shutil.rmtree(path)
+    (index / name).mkdir()
+    (index / name / "manifest.json").write_text('{"format": 4, "model": "hash@48"}')
+    (index / name / "store.sqlite").write_bytes(b"an old file")
+    (index / "cache.sqlite").write_bytes(b"an old cache")
+    (index / "CURRENT").write_text(f"{name}\n")
+    with pytest.raises(IndexStale, match="has format 4, this version reads 5; run: qa index build"):
+        Snapshot.load(index)
+    with pytest.raises(IndexStale, match="has format 4"):
+        update_index(index, [], [], HashEmbedder(), 200)
+    build(corpus, index)
+    assert len(Snapshot.load(index).documents) == len(DOCUMENTS)
+    assert not (index / "cache.sqlite").exists()
+    assert generations(index) == [current_generation(index)]

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 import threading
 
@@ -97,8 +98,6 @@ def test_a_process_killed_at_any_moment_costs_nothing(corpus, folder, tmp_path, 
         (folder / "segment-00000000000000000001").mkdir()
         for n in range(20):
             (folder / "segment-00000000000000000001" / f"file{n}").write_bytes(b"left over")
-    import shutil
-
     shutil.copytree(folder, tmp_path / "after")
     total = steps_of(lambda: work(corpus, tmp_path / "after"))
     before = set(Snapshot.load(folder).documents)

@@ -15,17 +15,20 @@ from qa.index.lexical import digest_of
 from qa.index.segment import SEGMENT_PASSAGES
 from qa.retrieval.filters import Filters
 from qa.retrieval.search import Searcher
-from qa.text.glossary import Glossary
 
 WORDS = "harbour orchard theatre engine village bridge signal copper lantern meadow".split()
 
 
 def document(number: int, sentences: int = 4, language: str = "en", extra: str = "") -> Document:
     """Make a document of sentences that no other one has."""
-    lines = [f"The {WORDS[(number + i) % 10]} of district {number} counted {number * 31 + i} wagons near {WORDS[(number * 3 + i) % 10]} {i}." for i in range(sentences)]
+    lines = [
+        f"The {WORDS[(number + i) % 10]} of district {number} counted {number * 31 + i} wagons near {WORDS[(number * 3 + i) % 10]} {i}."
+        for i in range(sentences)
+    ]
     text = " ".join([*lines, extra]).strip()
     section = Section(heading=f"Part {number % 7}", start=0, end=len(text))
-    return Document(id=f"d{number}", title=f"District {number % 50}", language=language, topic="chips", as_of="2025-01-01", text=text, sections=(section,))  # type: ignore[arg-type]
+    title = f"District {number % 50}"
+    return Document(id=f"d{number}", title=title, language=language, topic="chips", as_of="2025-01-01", text=text, sections=(section,))  # type: ignore[arg-type]
 
 
 def update(folder, add=(), remove=(), embedder=None) -> HashEmbedder:
@@ -42,10 +45,8 @@ def found(folder, *more) -> dict[str, list[tuple[str, float]]]:
 
 
 def same(one, other) -> bool:
-    return all(
-        {p: pytest.approx(s, abs=2e-4) for p, s in hits} == dict(other[query]) and [s for _, s in hits] == pytest.approx([s for _, s in other[query]], abs=2e-4)
-        for query, hits in one.items()
-    )
+    """Tell whether the same passages were found with the same scores; equal ones may stand in any order."""
+    return all({p: pytest.approx(s, abs=2e-4) for p, s in hits} == dict(other[query]) for query, hits in one.items())
 
 
 def intact(folder) -> bool:
@@ -194,7 +195,9 @@ def removed_words(text: str) -> list[bytes]:
 def test_a_removal_leaves_no_trace(tmp_path):
     """No word of it stands in any file, in whatever form: as text, as a stem, as a term's digest, as a vector."""
     secret = "Zyxwvutsrq quokkafying Brontosaurian 秘密鹦鹉"
-    hidden = document(500, sentences=2, extra=f"{secret} once said the {secret} parrot.").model_copy(update={"title": "Xylophonists unite", "id": "secret-id-4711", "topic": "zanzibar"})
+    hidden = document(500, sentences=2, extra=f"{secret} once said the {secret} parrot.").model_copy(
+        update={"title": "Xylophonists unite", "id": "secret-id-4711", "topic": "zanzibar"}
+    )
     folder = tmp_path / "index"
     update(folder, [document(n) for n in range(12)])
     update(folder, [hidden, *(document(n) for n in range(20, 30))])

@@ -17,9 +17,9 @@ from pathlib import Path
 from qa.documents.corpus import Corpus
 from qa.documents.model import Document
 from qa.embedding import Embedder
-from qa.errors import CorpusError, IndexBusy, IndexDamaged, IndexMissing
+from qa.errors import CorpusError, IndexBusy, IndexDamaged
 from qa.index.change import Change, Progress, collect_unlocked
-from qa.index.snapshot import current_generation, read_manifest
+from qa.index.snapshot import current_generation, read_manifest, refuse_other_files
 
 
 def build_index(
@@ -136,18 +136,17 @@ def collect(folder: Path) -> list[str]:
         IndexBusy: another process is building here.
         IndexProblem: there is no index, or it is damaged.
     """
-    with _writing(folder, make=False):
+    current_generation(folder)
+    with _writing(folder):
         return collect_unlocked(folder)
 
 
 @contextlib.contextmanager
-def _writing(folder: Path, make: bool = True) -> Iterator[None]:
+def _writing(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, and say in one sentence why it cannot be written."""
     try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        elif not folder.is_dir():
-            raise IndexMissing(f"no index in {folder}; run: qa index build")
+        refuse_other_files(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

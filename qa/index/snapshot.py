@@ -202,13 +202,22 @@ def read_glossary(generation: Path, manifest: Manifest) -> Glossary:
     return Glossary(Entry(en, zh, tuple(aliases), kind) for en, zh, aliases, kind in json.loads(content))
 
 
+def refuse_other_files(folder: Path) -> None:
+    """Leave a folder alone that holds something else than an index.
+
+    Raises:
+        IndexDamaged: it does.
+    """
+    found = sorted(p.name for p in folder.iterdir() if p.name != "README.md") if folder.is_dir() else []
+    if found and not any(p.startswith(("generation-", "segment-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
+        raise IndexDamaged(f"{folder} holds other files and no index (found {found[0]}); choose another folder")
+
+
 def _pointer(folder: Path) -> tuple[str, str]:
     """Return what CURRENT says: the generation's name and its manifest's digest ("" before format 5)."""
     pointer = folder / CURRENT
     if not pointer.is_file():
-        foreign = [p.name for p in folder.iterdir() if p.name != "README.md"] if folder.is_dir() else []
-        if foreign and not any(p.startswith(("generation-", "segment-", ".")) or p == "cache.sqlite" for p in foreign):
-            raise IndexDamaged(f"{folder} holds other files and no index (found {foreign[0]}); choose another folder")
+        refuse_other_files(folder)
         raise IndexMissing(f"no index in {folder}; run: qa index build")
     words = pointer.read_text(encoding="utf-8", errors="replace").split()
     name, digest = (*words, "", "")[:2]
