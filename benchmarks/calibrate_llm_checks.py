@@ -79,17 +79,17 @@ for question in load_questions("dev"):
     right = [p for p in places if question.met_by(text(p))][:8]
     answering += right[:1]
     for one, other in permutations(right, 2):
-        if document(one) is not document(other) and held(text(one), [text(other)], "", snapshot.glossary).whole:
+        if document(one).id != document(other).id and held(text(one), [text(other)], "", snapshot.glossary).whole:
             add("other document", text(one), other)
     for place in right[:2]:
         for clause in re.split(r"(?<=[,;])\s+|(?<=[，；])", text(place)):
             if len(clause) > (10 if question.language == "zh" else 25) and clause != text(place):
                 add("clause", clause, place)
-        for other in [p for p in places if document(p) is document(place) and p not in right][:6]:
+        for other in [p for p in places if document(p).id == document(place).id and p not in right][:6]:
             add("same document", text(place), other)
 for place in answering:
     for other in draw.sample(answering, 6):
-        if document(place) is not document(other) and document(place).language == document(other).language:
+        if document(place).id != document(other).id and document(place).language == document(other).language:
             add("shuffled", text(place), other)
 
 for regime, kinds in pairs.items():

@@ -42,6 +42,7 @@ from qa.embedding import Embedder, open_embedder
 from qa.embedding.chinese import ChineseReader
 from qa.index.builder import build_index
 from qa.index.snapshot import Snapshot
+from qa.retrieval.excerpts import Excerpts
 from qa.retrieval.filters import Filters
 from qa.retrieval.search import REGIMES, Searcher
 from qa.settings import Settings
@@ -242,7 +243,7 @@ def sentences(bench: Bench, data: Path, _glossary: Path) -> list[Part]:
         return [c.text for _, c in found.ordered]
 
     def by_search(question: str) -> list[str]:
-        return [s.text for s in searcher.best_sentences(question, 3)]
+        return [s.text for s in Excerpts(searcher).best(question, 3)]
 
     parts = []
     for name, choose in (("first sentence, answering", by_answering), ("first sentence, search", by_search)):
@@ -287,10 +288,10 @@ def chunking(bench: Bench, data: Path, _glossary: Path) -> list[Part]:
     searcher = bench.searcher("chunking", documents)
     modes: list[tuple[str, Callable[[str], list[tuple[str, int, int]]]]] = [
         ("chunking, 5 passages", lambda q: [(h.document_id, h.start, h.end) for h in searcher.search(q, CHUNKS)]),
-        ("chunking, sentences", lambda q: [(s.document_id, s.start, s.end) for s in searcher.sentences(q, SENTENCE_TOKENS)]),
+        ("chunking, sentences", lambda q: [(s.document_id, s.start, s.end) for s in Excerpts(searcher).pick(q, SENTENCE_TOKENS)]),
         (
             "chunking, sentences to a fixed budget",
-            lambda q: [(s.document_id, s.start, s.end) for s in searcher.sentences(q, FIXED_TOKENS, margin=10.0)],
+            lambda q: [(s.document_id, s.start, s.end) for s in Excerpts(searcher).pick(q, FIXED_TOKENS, margin=10.0)],
         ),
     ]
     parts = []

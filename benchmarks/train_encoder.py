@@ -22,15 +22,12 @@ import argparse
 import copy
 import itertools
 import json
-import os
 import random
 import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch starts its threads: an active wait is slow on a busy machine
 
 import torch
 from safetensors import safe_open
@@ -444,6 +441,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of the base model; the embedded one if not given")
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=0, help="stop after so many batches")
     parser.add_argument("--budget", type=int, default=2500, help="tokens of a batch")
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--dropout", type=float, default=0.1)
@@ -490,6 +488,8 @@ def train(encoder: Encoder, base: Encoder, groups: list[Group], held: list[list[
         return batches([*windows(groups, 5, rng), *invented(args.corpus, rng)], tokens, args.budget, rng)
 
     plan = [epoch_batches() for _ in range(args.epochs)]
+    if args.steps:
+        plan = list(filter(None, (p[: max(0, args.steps - sum(map(len, plan[:i])))] for i, p in enumerate(plan))))
     steps = sum(map(len, plan))
     slow = [p for n, p in encoder.named_parameters() if n.startswith("layers.")]
     optimizer = torch.optim.AdamW([{"params": slow}, {"params": encoder.projection.parameters(), "lr": 3 * args.lr}], lr=args.lr, weight_decay=0.01)

@@ -32,11 +32,12 @@ from ir_measures import RR, R, nDCG
 from qa.documents.corpus import load_corpus
 from qa.embedding import Encoded, SentenceTransformerEmbedder
 from qa.evaluation.questions import load_questions
-from qa.index.builder import context_of
+from qa.index.encodings import context_of
 from qa.index.lexical import IDEOGRAPHS, WORDS, LexicalIndex, Parameters
 from qa.index.snapshot import Snapshot
-from qa.retrieval import query, search
-from qa.retrieval.search import SENTENCE, UNREADABLE, WEIGHTS, Searcher
+from qa.retrieval import excerpts, query, search
+from qa.retrieval.excerpts import SENTENCE, Excerpts
+from qa.retrieval.search import UNREADABLE, WEIGHTS, Searcher
 from qa.settings import Settings
 from qa.text.glossary import Glossary
 from qa.text.tokens import search_tokens
@@ -80,38 +81,39 @@ class Sets:
         self.asked["own"] = [q for q in load_questions("dev") if q.answerable and not q.history]
         self.snapshots["own"] = made.searcher("product", corpus.documents, Glossary(corpus.glossary.entries)).snapshot
 
-    def searcher(self, name: str, regimes: dict[str, Any], sentence: Any) -> Searcher:
-        return Searcher(self.snapshots[name], self.embedder, regimes, sentence)
+    def searcher(self, name: str, regimes: dict[str, Any]) -> Searcher:
+        return Searcher(self.snapshots[name], self.embedder, regimes)
 
     def measure(self, wanted: Sequence[str], regimes: dict[str, Any], sentence: Any) -> dict[str, float]:
         out: dict[str, float] = {}
         for name in ("en", "zh"):
             if name in wanted:
-                searcher = self.searcher(name, regimes, sentence)
+                searcher = self.searcher(name, regimes)
                 run = {q.id: bench.ranked_documents(searcher, q.question, bench.DEPTH) for q in self.asked[name]}
                 out[name] = _mean({q.id: {q.paragraph: 1} for q in self.asked[name]}, run, nDCG @ 10)
         if "first" in wanted:
-            searcher = self.searcher("en", regimes, sentence)
-            out["first"] = float(np.mean([any(a in searcher.best_sentences(q.question, 1)[0].text for a in q.answers) for q in self.asked["en"]]))
+            searcher = self.searcher("en", regimes)
+            found = Excerpts(searcher, sentence)
+            out["first"] = float(np.mean([any(a in found.best(q.question, 1)[0].text for a in q.answers) for q in self.asked["en"]]))
         if "docs R" in wanted:
-            searcher = self.searcher("docs", regimes, sentence)
+            searcher = self.searcher("docs", regimes)
             run = {q["id"]: bench.ranked_documents(searcher, q["question"], bench.DEPTH)[:3] for q in self.asked["docs"]}
             qrels = {q["id"]: dict.fromkeys(q["correct_chunks"], 1) for q in self.asked["docs"]}
             out["docs R"], out["docs MRR"] = _mean(qrels, run, R @ 3), _mean(qrels, run, RR @ 3)
         if "chunk" in wanted:
-            searcher = self.searcher("chunk", regimes, sentence)
+            searcher = self.searcher("chunk", regimes)
             found = [[(h.document_id, h.start, h.end) for h in searcher.search(q["question"], bench.CHUNKS)] for q in self.asked["chunk"]]
             out["chunk"] = float(np.mean([bench.overlap(f, bench.references(q))[0] for f, q in zip(found, self.asked["chunk"], strict=True)]))
         if "IoU" in wanted:
-            searcher = self.searcher("chunk", regimes, sentence)
+            searcher = self.searcher("chunk", regimes)
             rows, sizes = [], []
             for q in self.asked["chunk"]:
-                excerpts = searcher.sentences(q["question"], bench.SENTENCE_TOKENS)
-                rows.append(bench.overlap([(e.document_id, e.start, e.end) for e in excerpts], bench.references(q))[2])
-                sizes.append(sum(self.embedder.count_tokens([e.text for e in excerpts])))
+                picked = Excerpts(searcher, sentence).pick(q["question"], bench.SENTENCE_TOKENS)
+                rows.append(bench.overlap([(e.document_id, e.start, e.end) for e in picked], bench.references(q))[2])
+                sizes.append(sum(self.embedder.count_tokens([e.text for e in picked])))
             out["IoU"], out["tokens"] = float(np.mean(rows)), float(np.mean(sizes))
         if "own" in wanted:
-            searcher = self.searcher("own", regimes, sentence)
+            searcher = self.searcher("own", regimes)
             groups: dict[str, list[Any]] = {"own": [], "own-zh": [], "own-x": []}
             for q in self.asked["own"]:
                 groups["own-x" if q.cross_lingual else "own-zh" if q.language == "zh" else "own"].append(q)
@@ -175,8 +177,8 @@ def grid() -> Iterator[tuple[str, str, Sequence[str], dict[str, Any]]]:
         (search, "ALONE", (0.4, 0.6, 0.8), ENGLISH),
         (search, "CROWDING", (0.0, 0.02, 0.03, 0.05, 0.08), ENGLISH),
         (search, "CROSS", (0.6, 0.8, 1.0, 1.2, 1.5), ("own", *CHINESE[1:])),
-        (search, "SENTENCE_PASSAGES", (6, 12, 24), ("first", "IoU")),
-        (search, "SENTENCE_MARGIN", (0.1, 0.15, 0.2, 0.3, 1.0), ("IoU",)),
+        (excerpts, "SENTENCE_PASSAGES", (6, 12, 24), ("first", "IoU")),
+        (excerpts, "SENTENCE_MARGIN", (0.1, 0.15, 0.2, 0.3, 1.0), ("IoU",)),
     ):
         for value in values:
             yield name, f"{value}", columns, {"constant": (module, name, value)}
@@ -206,13 +208,13 @@ def measure_with(sets: Sets, columns: Sequence[str], change: dict[str, Any]) -> 
         module, name, value = change["constant"]
         kept = getattr(module, name)
         # A default argument keeps the value of its definition.
-        defaults, margin = Searcher.sentences.__defaults__, name == "SENTENCE_MARGIN"
+        defaults, margin = Excerpts.pick.__defaults__, name == "SENTENCE_MARGIN"
         setattr(module, name, value)
         if margin:
-            Searcher.sentences.__defaults__ = (value,)
+            Excerpts.pick.__defaults__ = (value,)
         found = sets.measure(columns, regimes, SENTENCE)
         setattr(module, name, kept)
-        Searcher.sentences.__defaults__ = defaults
+        Excerpts.pick.__defaults__ = defaults
         return found
     return sets.measure(columns, regimes, change.get("sentence", SENTENCE))
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.index.lexical import LexicalIndex, Parameters
+from qa.index.lexical import LexicalIndex, Parameters, PostingsBuilder
 
 TERMS = st.sampled_from(["model", "chip", "gap", "模型", "型", "r1", "2025"])
 WORDS, IDEOGRAPHS = Parameters(k1=1.2, b=0.75), Parameters(k1=0.5, b=0.3)
@@ -65,11 +66,58 @@ def test_nothing_to_index(texts):
     assert not scores.any()
 
 
-def test_saved_and_loaded_scores_the_same(tmp_path):
-    texts = [["a", "模型"], ["b", "a", "a"], []]
-    built = LexicalIndex.build(texts)
-    built.save(tmp_path, "words")
-    loaded = LexicalIndex.load(tmp_path, "words")
-    assert np.array_equal(loaded.scores(["a", "模型"]), built.scores(["a", "模型"]))
-    assert loaded.terms == ["a", "b", "模型"]
-    assert loaded.size == 3
+def in_segments(texts, cuts) -> LexicalIndex:
+    """Index texts in several segments."""
+    edges = [0, *sorted(min(c, len(texts)) for c in cuts), len(texts)]
+    parts = [p for a, b in itertools.pairwise(edges) for p in LexicalIndex.build(texts[a:b]).parts]
+    return LexicalIndex(parts)
+
+
+@given(st.lists(st.lists(TERMS, max_size=8), min_size=1, max_size=8), st.lists(TERMS, max_size=5), st.lists(st.integers(0, 8), max_size=3))
+def test_scores_do_not_depend_on_how_texts_are_spread_over_segments(texts, query, cuts):
+    whole, spread = LexicalIndex.build(texts), in_segments(texts, cuts)
+    assert spread.scores(query) == pytest.approx(whole.scores(query), rel=1e-6)
+    assert [spread.idf(t) for t in query] == [whole.idf(t) for t in query]
+    assert spread.size == whole.size
+
+
+@given(st.lists(st.lists(TERMS, max_size=8), min_size=1, max_size=8), st.lists(TERMS, max_size=5), st.data())
+def test_scores_of_some_texts_are_those_of_all(texts, query, data):
+    index = in_segments(texts, [len(texts) // 2])
+    wanted = np.asarray(data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=6)), dtype=np.int64)
+    weights = {"chip": 0.5}
+    assert index.scores_at(wanted, query, weights) == pytest.approx(index.scores(query, weights)[wanted], rel=1e-6)
+
+
+@given(st.lists(st.lists(TERMS, max_size=8), min_size=1, max_size=8), st.lists(TERMS, max_size=5), st.data())
+def test_joined_and_thinned_postings_are_those_of_a_new_count(texts, query, data):
+    half = len(texts) // 2
+    keep = [data.draw(st.booleans()) for _ in texts]
+    builder = PostingsBuilder()
+    for part, mask in zip((texts[:half], texts[half:]), (keep[:half], keep[half:]), strict=True):
+        for postings in LexicalIndex.build(part).parts:
+            builder.take(postings, np.asarray(mask, dtype=bool))
+    merged = builder.finish()[0]
+    fresh = PostingsBuilder()
+    for text, wanted in zip(texts, keep, strict=True):
+        if wanted:
+            fresh.add(text)
+    for name, values in fresh.finish()[0].items():
+        assert np.array_equal(merged[name], values), name
+
+
+def test_texts_that_do_not_count_are_scored_but_left_out_of_the_statistics():
+    parts = [p for texts in ([["a", "b"], ["b"]], [["a", "b"]]) for p in LexicalIndex.build(texts).parts]
+    index, single = LexicalIndex(parts, counted=np.asarray([True, True, False])), LexicalIndex.build([["a", "b"], ["b"]])
+    assert index.idf("a") == single.idf("a")
+    assert index.size == 2
+    assert index.scores(["a", "b"])[:2] == pytest.approx(single.scores(["a", "b"]))
+    assert index.scores(["a", "b"])[2] == index.scores(["a", "b"])[0]
+
+
+def test_postings_add_up_to_the_scores():
+    index = in_segments([["a", "b"], ["b"], ["a", "a"]], [1])
+    rows, weights = index.postings("a")
+    assert rows.tolist() == [0, 2]
+    assert weights == pytest.approx(index.scores(["a"])[[0, 2]])
+    assert len(index.postings("zzz")[0]) == 0

@@ -10,15 +10,18 @@ from qa.retrieval.search import minmax
 
 def test_faiss_agrees_with_numpy(assistant):
     vectors = assistant.snapshot.vectors
-    n = vectors.ntotal
-    matrix = np.stack([vectors.reconstruct(i) for i in range(n)])
+    n = len(vectors)
+    matrix = vectors[:n]
     assert np.linalg.norm(matrix, axis=1) == pytest.approx(np.ones(n), abs=1e-5)
     rng = np.random.default_rng(7)
     for query in [*matrix[:5], *rng.standard_normal((5, matrix.shape[1])).astype(np.float32)]:
-        scores, rows = vectors.search(query[None], n)
+        rows, scores = vectors.search(query, n)
         expected = matrix @ query
-        assert scores[0] == pytest.approx(np.sort(expected)[::-1], abs=1e-5)
-        assert expected[rows[0]] == pytest.approx(scores[0], abs=1e-5)
+        assert scores == pytest.approx(np.sort(expected)[::-1], abs=1e-5)
+        assert expected[rows] == pytest.approx(scores, abs=1e-5)
+        assert vectors.scores(query) == pytest.approx(expected, abs=1e-6)
+        admitted = expected < np.median(expected)
+        assert set(vectors.search(query, 3, admitted)[0]) == set(np.argsort(np.where(admitted, -expected, 9))[:3])
 
 
 @pytest.mark.parametrize(("question", "document", "text"), CASES)

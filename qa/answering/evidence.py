@@ -187,7 +187,7 @@ class TokenSupport:
         self._columns: dict[int, int] = {}
         begin, end = int(snapshot.token_rows[row]), int(snapshot.token_rows[row + 1])
         if ranking.readable and end > begin and len(self._offsets):
-            owners = np.asarray(snapshot.token_sentences[begin:end])
+            owners = snapshot.token_sentences(row)
             cuts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
             similarity = ranking.encoded.tokens @ np.asarray(snapshot.tokens[begin:end], dtype=np.float32).T / np.float32(127)
             self._best = np.maximum.reduceat(similarity, cuts, axis=1)

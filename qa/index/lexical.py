@@ -1,19 +1,36 @@
-"""BM25 over passages, with every posting's weight computed when the index is built.
+"""BM25 over texts that lie in several segments, with statistics of them all.
 
 Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with the
 non-negative inverse document frequency of Lucene: log(1 + (N - n + 0.5) / (n + 0.5)).
+
+A segment holds how often each term stands in each text; weights are computed when a question is
+asked, from the number and the mean length of all texts, so a score does not depend on how the texts
+came into the index. Terms are kept as 64-bit digests: they are short, sort fast and cannot be read.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qa.index.files import Rows
+
+PARTS: dict[str, tuple[str, int]] = {
+    "terms": ("<u8", 0),
+    "starts": ("<i8", 0),
+    "rows": ("<u4", 0),
+    "counts": ("<u2", 0),
+    "lengths": ("<u4", 2),
+}
+"""Arrays of a segment's postings: their types, and their widths where rows hold several values."""
 
 
 @dataclass(frozen=True)
@@ -31,69 +48,160 @@ hold ideographs: characters and bigrams make a Chinese text twice as long as an 
 index serves both."""
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """Sums over texts: how many there are, tokens of each sort, and texts that hold any of that sort."""
+
+    texts: int
+    words: int
+    with_words: int
+    ideographs: int
+    with_ideographs: int
+
+    @classmethod
+    def of(cls, lengths: NDArray[np.integer[Any]]) -> Lengths:
+        """Sum up a table of lengths, (n, 2)."""
+        words, ideographs = lengths[:, 0], lengths[:, 1]
+        return cls(len(lengths), int(words.sum()), int((words > 0).sum()), int(ideographs.sum()), int((ideographs > 0).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class Postings:
+    """The terms of one segment's texts: one run of texts a term, sorted by term digest and text.
+
+    Attributes:
+        terms: digests, rising.
+        starts: (n_terms + 1,) first posting of each term.
+        rows: number of the text of each posting.
+        counts: how often the term stands there.
+        lengths: (n_texts, 2) words and ideographs of each text.
+        summed: the lengths' sums.
+    """
+
+    terms: Rows
+    starts: Rows
+    rows: Rows
+    counts: Rows
+    lengths: Rows
+    summed: Lengths
+
+    def find(self, digest: np.uint64) -> tuple[int, int]:
+        """Return the span of a term's postings; an empty one where it does not occur."""
+        terms = self.terms.all()
+        at = int(np.searchsorted(terms, digest))
+        if at == len(terms) or terms[at] != digest:
+            return 0, 0
+        first, last = self.starts[at : at + 2].tolist()
+        return first, last
+
+
+class PostingsBuilder:
+    """Collects the terms of texts, or of texts that other segments have counted."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+        self._terms, self._rows, self._counts = array("I"), array("I"), array("H")
+        self._lengths = array("I")
+        self._merged: list[tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint16]]] = []
+
+    def add(self, tokens: Sequence[str]) -> None:
+        """Add the next text."""
+        row, ideographs = len(self._lengths) // 2, 0
+        for token, count in Counter(tokens).items():
+            self._terms.append(self._numbers.setdefault(digest_of(token), len(self._numbers)))
+            self._rows.append(row)
+            self._counts.append(min(count, 65_535))
+            ideographs += count if _ideographic(token) else 0
+        self._lengths.extend((len(tokens) - ideographs, ideographs))
+
+    def take(self, postings: Postings, keep: NDArray[np.bool_]) -> None:
+        """Add those texts of a segment that are to be kept, in their order."""
+        numbers = np.cumsum(keep, dtype=np.int64) - 1 + len(self._lengths) // 2
+        rows = postings.rows.all()
+        inside = keep[rows]
+        terms = np.repeat(postings.terms.all(), np.diff(postings.starts.all()))
+        self._merged.append((terms[inside], numbers[rows[inside]].astype(np.uint32), postings.counts.all()[inside]))
+        self._lengths.frombytes(postings.lengths.all()[keep].tobytes())
+
+    def finish(self) -> tuple[dict[str, NDArray[Any]], Lengths]:
+        """Return the arrays by name, and the sums of the lengths."""
+        own = np.fromiter(self._numbers, dtype=np.uint64, count=len(self._numbers))[np.frombuffer(self._terms, dtype=np.uint32)]
+        parts = [*self._merged, (own, np.frombuffer(self._rows, dtype=np.uint32), np.frombuffer(self._counts, dtype=np.uint16))]
+        digests, rows, counts = (np.concatenate([p[i] for p in parts]) for i in range(3))
+        order = np.lexsort((rows, digests))
+        terms, first = np.unique(digests[order], return_index=True)
+        lengths = np.frombuffer(self._lengths, dtype=np.uint32).reshape(-1, 2)
+        starts = np.append(first, len(rows))
+        arrays = {"terms": terms, "starts": starts, "rows": rows[order], "counts": counts[order], "lengths": lengths}
+        return {name: np.asarray(a, dtype=PARTS[name][0]) for name, a in arrays.items()}, Lengths.of(lengths)
+
+
 class LexicalIndex:
-    """Postings in compressed sparse rows: one row a term, sorted by passage number."""
+    """BM25 over the texts of all segments, numbered through in their order."""
 
     def __init__(
         self,
-        terms: Sequence[str],
-        starts: NDArray[np.int64],
-        rows: NDArray[np.int32],
-        weights: NDArray[np.float32],
-        size: int,
+        parts: Sequence[Postings],
+        words: Parameters = WORDS,
+        ideographs: Parameters = IDEOGRAPHS,
+        counted: NDArray[np.bool_] | None = None,
     ) -> None:
-        self._numbers = {term: i for i, term in enumerate(terms)}
-        self._terms = list(terms)
-        self._starts, self._rows, self._weights, self.size = starts, rows, weights, size
+        """Join segments.
+
+        Args:
+            parts: the segments' postings.
+            words, ideographs: how words and ideographs score.
+            counted: texts that count for the statistics; all where None.
+        """
+        self.parts, self._words, self._ideographs = parts, words, ideographs
+        self._offsets = np.concatenate([[0], np.cumsum([p.summed.texts for p in parts], dtype=np.int64)]).tolist()
+        self._counted = counted
+        summed = [p.summed for p in parts]
+        if counted is not None and len(counted):
+            summed = [Lengths.of(np.concatenate([p.lengths.all() for p in parts])[counted])]
+        self.size = sum(s.texts for s in summed)
+        self._mean_words = sum(s.words for s in summed) / (sum(s.with_words for s in summed) or 1) or 1.0
+        self._mean_ideographs = sum(s.ideographs for s in summed) / (sum(s.with_ideographs for s in summed) or 1) or 1.0
+        self._known = lru_cache(maxsize=4096)(self._find)
 
     @classmethod
     def build(cls, texts: Iterable[Sequence[str]], words: Parameters = WORDS, ideographs: Parameters = IDEOGRAPHS) -> LexicalIndex:
         """Index the search tokens of each text, in order."""
-        counts = [Counter(tokens) for tokens in texts]
-        all_lengths = np.asarray([sum(c.values()) for c in counts], dtype=np.float64)
-        ideograph_lengths = np.asarray([sum(n for t, n in c.items() if _ideographic(t)) for c in counts], dtype=np.float64)
-        saturation = {
-            False: (words.k1, _length_norms(all_lengths - ideograph_lengths, words)),
-            True: (ideographs.k1, _length_norms(ideograph_lengths, ideographs)),
-        }
-        postings: dict[str, list[tuple[int, int]]] = {}
-        for row, counter in enumerate(counts):
-            for term, frequency in counter.items():
-                postings.setdefault(term, []).append((row, frequency))
-        terms = sorted(postings)
-        starts = np.zeros(len(terms) + 1, dtype=np.int64)
-        rows = np.empty(sum(map(len, postings.values())), dtype=np.int32)
-        weights = np.empty(len(rows), dtype=np.float32)
-        for number, term in enumerate(terms):
-            begin, end = int(starts[number]), int(starts[number]) + len(postings[term])
-            starts[number + 1] = end
-            found = np.asarray(postings[term], dtype=np.int64)
-            rows[begin:end] = found[:, 0]
-            k1, norms = saturation[_ideographic(term)]
-            weights[begin:end] = _idf(len(found), len(counts)) * found[:, 1] * (k1 + 1) / (found[:, 1] + norms[found[:, 0]])
-        return cls(terms, starts, rows, weights, len(counts))
+        builder = PostingsBuilder()
+        for tokens in texts:
+            builder.add(tokens)
+        arrays, summed = builder.finish()
+        return cls([Postings(**{name: Rows(a) for name, a in arrays.items()}, summed=summed)], words, ideographs)
+
+    def _find(self, term: str) -> tuple[float, tuple[tuple[int, int, int], ...]]:
+        """Return a term's inverse document frequency and its spans of postings: part, first, last."""
+        digest = np.uint64(digest_of(term))
+        spans = [(n, *part.find(digest)) for n, part in enumerate(self.parts)]
+        found = tuple(s for s in spans if s[2] > s[1])
+        if self._counted is None:
+            texts = sum(b - a for _, a, b in found)
+        else:
+            texts = sum(int(self._counted[self.parts[n].rows[a:b].astype(np.int64) + self._offsets[n]].sum()) for n, a, b in found)
+        return float(np.log1p((self.size - texts + 0.5) / (texts + 0.5))), found
 
     def idf(self, term: str) -> float:
         """Return a term's inverse document frequency; an unknown term has the highest."""
-        number = self._numbers.get(term)
-        found = 0 if number is None else int(self._starts[number + 1] - self._starts[number])
-        return _idf(found, self.size)
+        return self._known(term)[0]
 
     def __contains__(self, term: str) -> bool:
-        return term in self._numbers
+        return bool(self._known(term)[1])
 
-    def postings(self, term: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def postings(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the texts that hold a term, and its weight in each; empty for an unknown term."""
-        number = self._numbers.get(term)
-        begin, end = (0, 0) if number is None else (int(self._starts[number]), int(self._starts[number + 1]))
-        return self._rows[begin:end], self._weights[begin:end]
+        idf, spans = self._known(term)
+        rows, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+        for number, a, b in spans:
+            part = self.parts[number]
+            rows.append(part.rows[a:b].astype(np.int64) + self._offsets[number])
+            weights.append(self._weights(part, term, part.rows[a:b], part.counts[a:b], idf))
+        return np.concatenate(rows), np.concatenate(weights)
 
-    @property
-    def terms(self) -> list[str]:
-        """All indexed terms, sorted."""
-        return self._terms
-
-    def scores(self, tokens: Iterable[str], weights: dict[str, float] | None = None) -> NDArray[np.float32]:
+    def scores(self, tokens: Iterable[str], weights: Mapping[str, float] | None = None) -> NDArray[np.float32]:
         """Score every text for the distinct tokens of a query; higher is better, 0 is no match.
 
         Args:
@@ -101,19 +209,52 @@ class LexicalIndex:
             weights: factor of single tokens, 1 where absent.
 
         Returns:
-            (size,) float32.
+            (n_texts,) float32.
         """
-        total = np.zeros(self.size, dtype=np.float32)
+        total = np.zeros(self._offsets[-1], dtype=np.float32)
         for term in dict.fromkeys(tokens):
-            number = self._numbers.get(term)
-            if number is None:
-                continue
-            begin, end = self._starts[number], self._starts[number + 1]
-            factor = 1.0 if weights is None else weights.get(term, 1.0)
-            total[self._rows[begin:end]] += factor * self._weights[begin:end]
+            idf, spans = self._known(term)
+            factor = idf * (1.0 if weights is None else weights.get(term, 1.0))
+            for number, a, b in spans:
+                part, begin = self.parts[number], self._offsets[number]
+                rows = part.rows[a:b]
+                total[begin : self._offsets[number + 1]][rows] += self._weights(part, term, rows, part.counts[a:b], factor)
         return total
 
-    def possible(self, tokens: Iterable[str], weights: dict[str, float] | None = None) -> float:
+    def scores_at(
+        self, wanted: NDArray[np.int64], tokens: Iterable[str], weights: Mapping[str, float] | None = None
+    ) -> NDArray[np.float32]:
+        """Score some texts only: the same as ``scores(tokens, weights)[wanted]``, whatever the number of texts."""
+        total = np.zeros(len(wanted), dtype=np.float32)
+        part_of = np.searchsorted(self._offsets, wanted, side="right") - 1
+        for term in dict.fromkeys(tokens):
+            idf, spans = self._known(term)
+            factor = idf * (1.0 if weights is None else weights.get(term, 1.0))
+            for number, a, b in spans:
+                here = np.flatnonzero(part_of == number)
+                if not len(here):
+                    continue
+                part = self.parts[number]
+                local, rows = (wanted[here] - self._offsets[number]).astype(np.uint32), part.rows[a:b]
+                at = np.minimum(np.searchsorted(rows, local), len(rows) - 1)
+                hit = rows[at] == local
+                total[here[hit]] += self._weights(part, term, local[hit], part.counts[a:b][at[hit]], factor)
+        return total
+
+    def _weights(
+        self, part: Postings, term: str, rows: NDArray[np.uint32], counts: NDArray[np.uint16], factor: float
+    ) -> NDArray[np.float32]:
+        """Return what postings add to a score: idf * f * (k1 + 1) / (f + k1 * (1 - b + b * length / mean))."""
+        ideographic = _ideographic(term)
+        own, mean = (self._ideographs, self._mean_ideographs) if ideographic else (self._words, self._mean_words)
+        lengths = part.lengths.all()[:, int(ideographic)][rows]
+        frequency = counts.astype(np.float64)
+        weights: NDArray[np.float32] = (
+            factor * frequency * (own.k1 + 1) / (frequency + own.k1 * (1 - own.b + own.b / mean * lengths))
+        ).astype(np.float32)
+        return weights
+
+    def possible(self, tokens: Iterable[str], weights: Mapping[str, float] | None = None) -> float:
         """Return what a text of average length would score that holds every distinct token two or three times."""
         total = 0.0
         for term in dict.fromkeys(tokens):
@@ -122,34 +263,12 @@ class LexicalIndex:
             total += factor * self.idf(term) * (1 + k1 / 2)
         return total
 
-    def save(self, folder: Path, name: str) -> None:
-        """Write the postings as ``<name>.*`` files."""
-        (folder / f"{name}.terms.json").write_text(json.dumps([self.size, self._terms], ensure_ascii=False), encoding="utf-8")
-        np.save(folder / f"{name}.starts.npy", self._starts)
-        np.save(folder / f"{name}.rows.npy", self._rows)
-        np.save(folder / f"{name}.weights.npy", self._weights)
 
-    @classmethod
-    def load(cls, folder: Path, name: str) -> LexicalIndex:
-        """Read what ``save`` wrote; arrays are memory-mapped."""
-        size, terms = json.loads((folder / f"{name}.terms.json").read_text(encoding="utf-8"))
-        starts, rows, weights = (
-            # As plain arrays over the mapped memory: slices of a memmap cost ten times more.
-            np.asarray(np.load(folder / f"{name}.{part}.npy", mmap_mode="r", allow_pickle=False)) for part in ("starts", "rows", "weights")
-        )
-        return cls(terms, starts, rows, weights, size)
+@lru_cache(maxsize=200_000)
+def digest_of(term: str) -> int:
+    """Return a term's 64-bit digest."""
+    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=8).digest(), "little")
 
 
 def _ideographic(term: str) -> bool:
     return "\u3400" <= term[0] <= "\ufaff"
-
-
-def _length_norms(lengths: NDArray[np.float64], parameters: Parameters) -> NDArray[np.float64]:
-    filled = lengths[lengths > 0]
-    average = float(filled.mean()) if len(filled) else 1.0
-    norms: NDArray[np.float64] = parameters.k1 * (1 - parameters.b + parameters.b * lengths / average)
-    return norms
-
-
-def _idf(found: int, size: int) -> float:
-    return float(np.log1p((size - found + 0.5) / (found + 0.5)))

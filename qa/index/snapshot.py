@@ -1,33 +1,34 @@
-"""Generations of the index: immutable folders, a manifest in each, and ``CURRENT`` to name one."""
+"""Generations of the index: a manifest that names segments, and ``CURRENT`` that names a generation."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from qa.chunking import Passage
-from qa.documents.model import Document
-from qa.embedding import file_sha256
 from qa.errors import IndexDamaged, IndexMissing, IndexStale
+from qa.index.files import sha256_of
 from qa.index.lexical import LexicalIndex
-from qa.index.store import read_store
+from qa.index.segment import Segment, SegmentEntry
+from qa.index.store import Documents, Passages
+from qa.index.vectors import Joined, SentenceVectors, Vectors
 from qa.text.glossary import Entry, Glossary
 
-FORMAT = 4
+FORMAT = 5
 CURRENT = "CURRENT"
 MANIFEST = "manifest.json"
+GLOSSARY = "glossary.json"
 
 
 class Manifest(BaseModel):
-    """What a generation was built from, and the digest of each of its files."""
+    """What a generation was built from, its segments, and the digest of each other file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,81 +45,185 @@ class Manifest(BaseModel):
     built: str
     seconds: float
     files: dict[str, str]
+    segments: tuple[SegmentEntry, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all segments."""
+        return sum(s.bytes for s in self.segments)
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One generation in memory.
+    """One generation of one index folder, or of several read as one.
+
+    It stays as it is while newer generations are built: its files were opened when it was loaded.
 
     Attributes:
-        generation: the folder's name.
+        generation: the folder's name; several are joined by "+".
+        manifest: of the first folder, with the sizes of all.
         documents: by id.
         passages: by number.
-        vectors: FAISS inner-product index of the passages' unit vectors.
+        document_numbers: (n_passages,) number of each passage's document.
+        chinese: (n_passages,) whether its document is in Chinese.
+        follows: (n_passages,) whether the passage before it is of the same document.
+        vectors: unit vectors of the passages.
         sentence_vectors: (n_sentences, dim) float16, unit vectors of sentences in context.
         sentence_rows: (n_passages + 1,) first sentence of each passage.
         tokens: (n_tokens, token_dim) int8, unit vectors times 127.
         token_rows: (n_passages + 1,) first token of each passage.
-        token_sentences: (n_tokens,) number of the sentence that holds a token.
+        owners: (n_tokens,) which sentence of its passage holds a token.
         words, sentence_words: BM25 over passages and over sentences.
-        titles: BM25 over the distinct titles with headings, in order of first appearance.
+        titles: BM25 over titles with headings; one that stands in several segments counts once.
+        title_of: (n_passages,) number of each passage's title.
     """
 
     generation: str
     manifest: Manifest
-    documents: dict[str, Document]
-    passages: list[Passage]
+    documents: Documents
+    passages: Passages
     glossary: Glossary
-    vectors: faiss.Index
-    sentence_vectors: NDArray[np.float16]
+    document_numbers: NDArray[np.int32]
+    chinese: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
+    vectors: Vectors
+    sentence_vectors: SentenceVectors
     sentence_rows: NDArray[np.int64]
-    tokens: NDArray[np.int8]
+    tokens: Joined
     token_rows: NDArray[np.int64]
-    token_sentences: NDArray[np.int32]
+    owners: Joined
     words: LexicalIndex
     sentence_words: LexicalIndex
     titles: LexicalIndex
+    title_of: NDArray[np.int64]
+
+    def token_sentences(self, passage: int) -> NDArray[np.int64]:
+        """Return the number of the sentence that holds each token of a passage, (n_tokens,)."""
+        owners = self.owners[int(self.token_rows[passage]) : int(self.token_rows[passage + 1])]
+        numbers: NDArray[np.int64] = owners.astype(np.int64) + self.sentence_rows[passage]
+        return numbers
 
     @classmethod
-    def load(cls, folder: Path) -> Snapshot:
-        """Read the current generation of an index folder, checking every file's digest.
+    def load(cls, folder: Path, *more: Path) -> Snapshot:
+        """Open the current generation of an index folder, together with those of others.
+
+        The glossary is the first folder's. A further folder without an index adds nothing. How a
+        damaged file is found, now or when it is first used: see ``qa.index.files``.
 
         Raises:
             IndexMissing: nothing has been built there.
-            IndexStale: it has a format that this version does not read.
+            IndexStale: it has a format that this version does not read, or another model than the first.
             IndexDamaged: a file is missing or differs from its digest.
         """
-        generation = current_generation(folder)
-        manifest = read_manifest(folder, generation)
-        path = folder / generation
-        for name, digest in manifest.files.items():
-            file = path / name
-            if not file.is_file():
-                raise IndexDamaged(f"{file} is missing; run: qa index build")
-            if file_sha256(file) != digest:
-                raise IndexDamaged(f"{file} has changed since it was built; run: qa index build --force")
-        documents, passages = read_store(path)
-        entries = json.loads((path / "glossary.json").read_text(encoding="utf-8"))
+        opened = [_open(folder)]
+        for other in more:
+            if (other / CURRENT).is_file():
+                opened.append(_open(other))
+        generations = "+".join(g for g, _, _, _ in opened)
+        manifests = [m for _, m, _, _ in opened]
+        for path, manifest in zip(more, manifests[1:], strict=False):
+            if manifest.model != manifests[0].model:
+                raise IndexStale(f"{path} was built with the model {manifest.model}, {folder} with {manifests[0].model}; build both with one")
+        sizes = {name: sum(getattr(m, name) for m in manifests) for name in ("documents", "passages", "sentences", "tokens")}
+        segments = [s for _, _, _, found in opened for s in found]
+        every = manifests[0].model_copy(update={**sizes, "segments": tuple(s.entry for s in segments)})
+        return cls._join(generations, every, opened[0][2], segments)
 
-        def array(name: str) -> Any:
-            return np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-
+    @classmethod
+    def _join(cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment]) -> Snapshot:
+        documents = Documents(segments)
+        passages = Passages(segments, documents)
+        numbers = passages.document_numbers
+        chinese = np.asarray([f.language == "zh" for f in documents.facets], dtype=bool)
+        title_of, counted = _number_titles(segments, passages)
+        first = np.cumsum([0, *(s.entry.passages for s in segments)])
+        of_segments = [passages.sentence_rows[a:b] - passages.sentence_rows[a] for a, b in itertools.pairwise(first)]
         return cls(
             generation,
             manifest,
             documents,
             passages,
-            Glossary(Entry(en, zh, tuple(aliases), kind) for en, zh, aliases, kind in entries),
-            faiss.read_index(str(path / "passages.faiss")),
-            array("sentence_vectors"),
-            array("sentence_rows"),
-            array("tokens"),
-            array("token_rows"),
-            array("token_sentences"),
-            LexicalIndex.load(path, "words"),
-            LexicalIndex.load(path, "sentence_words"),
-            LexicalIndex.load(path, "titles"),
+            glossary,
+            numbers,
+            chinese[documents.facet_of[numbers]],
+            np.concatenate([[False], numbers[1:] == numbers[:-1]])[: len(numbers)],
+            Vectors([s.tables["vectors"] for s in segments]),
+            SentenceVectors([s.tables["sentences"] for s in segments], of_segments),
+            passages.sentence_rows,
+            Joined([s.tables["tokens"] for s in segments]),
+            passages.token_rows,
+            Joined([s.tables["owners"] for s in segments]),
+            LexicalIndex([s.postings("words") for s in segments]),
+            LexicalIndex([s.postings("sentence_words") for s in segments]),
+            LexicalIndex([s.postings("titles") for s in segments], counted=counted),
+            title_of,
         )
+
+
+def _number_titles(segments: Sequence[Segment], passages: Passages) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
+    """Return each passage's title number, and which titles count where one stands in several segments."""
+    keys = [s.tables["title_keys"].all() for s in segments]
+    shift = np.concatenate([[0], np.cumsum([len(k) for k in keys], dtype=np.int64)])
+    title_of = passages.table["title"] + np.repeat(shift[:-1], [s.entry.passages for s in segments])
+    if len(segments) < 2:
+        return title_of.astype(np.int64), None
+    first = np.unique(np.concatenate(keys), return_index=True)[1]
+    counted = np.zeros(shift[-1], dtype=bool)
+    counted[first] = True
+    return title_of.astype(np.int64), None if counted.all() else counted
+
+
+def _open(folder: Path) -> tuple[str, Manifest, Glossary, list[Segment]]:
+    """Open the current generation; a newer one takes its place where it goes while it is read."""
+    while True:
+        generation = current_generation(folder)
+        try:
+            manifest = read_manifest(folder, generation)
+            glossary = read_glossary(folder / generation, manifest)
+            return generation, manifest, glossary, [Segment(folder / entry.name, entry) for entry in manifest.segments]
+        except (IndexDamaged, OSError):
+            if current_generation(folder) == generation:
+                raise
+
+
+def read_glossary(generation: Path, manifest: Manifest) -> Glossary:
+    """Read the glossary of a generation's folder.
+
+    Raises:
+        IndexDamaged: it is missing or has changed.
+    """
+    path = generation / GLOSSARY
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise IndexDamaged(f"{path} is missing; run: qa index build") from error
+    if sha256_of(content) != manifest.files[GLOSSARY]:
+        raise IndexDamaged(f"{path} has changed since it was built; run: qa index build --force")
+    return Glossary(Entry(en, zh, tuple(aliases), kind) for en, zh, aliases, kind in json.loads(content))
+
+
+def refuse_other_files(folder: Path) -> None:
+    """Leave a folder alone that holds something else than an index.
+
+    Raises:
+        IndexDamaged: it does.
+    """
+    found = sorted(p.name for p in folder.iterdir() if p.name != "README.md") if folder.is_dir() else []
+    if found and not any(p.startswith(("generation-", "segment-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
+        raise IndexDamaged(f"{folder} holds other files and no index (found {found[0]}); choose another folder")
+
+
+def _pointer(folder: Path) -> tuple[str, str]:
+    """Return what CURRENT says: the generation's name and its manifest's digest ("" before format 5)."""
+    pointer = folder / CURRENT
+    if not pointer.is_file():
+        refuse_other_files(folder)
+        raise IndexMissing(f"no index in {folder}; run: qa index build")
+    words = pointer.read_text(encoding="utf-8", errors="replace").split()
+    name, digest = (*words, "", "")[:2]
+    if not name.startswith("generation-") or os.sep in name or not (folder / name).is_dir():
+        raise IndexDamaged(f"{pointer} names {name[:40]!r}, which is not there; run: qa index build")
+    return name, digest
 
 
 def current_generation(folder: Path) -> str:
@@ -128,32 +233,28 @@ def current_generation(folder: Path) -> str:
         IndexMissing: there is none.
         IndexDamaged: CURRENT names a folder that is not there, or the folder is not an index.
     """
-    pointer = folder / CURRENT
-    if not pointer.is_file():
-        foreign = [p.name for p in folder.iterdir() if p.name != "README.md"] if folder.is_dir() else []
-        if foreign and not any(p.startswith("generation-") or p.startswith(".") or p == "cache.sqlite" for p in foreign):
-            raise IndexDamaged(f"{folder} holds other files and no index (found {foreign[0]}); choose another folder")
-        raise IndexMissing(f"no index in {folder}; run: qa index build")
-    name = pointer.read_text(encoding="utf-8", errors="replace").strip()
-    if not name.startswith("generation-") or os.sep in name or not (folder / name).is_dir():
-        raise IndexDamaged(f"{pointer} names {name[:40]!r}, which is not there; run: qa index build")
-    return name
+    return _pointer(folder)[0]
 
 
 def read_manifest(folder: Path, generation: str) -> Manifest:
-    """Read a generation's manifest.
+    """Read the current generation's manifest.
 
     Raises:
-        IndexDamaged: it is missing or half-written.
+        IndexDamaged: it is missing, half-written, or not the one that CURRENT names.
         IndexStale: it has another format.
     """
     path = folder / generation / MANIFEST
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        raw = json.loads(content)
         if isinstance(raw, dict) and raw.get("format") != FORMAT:
             raise IndexStale(f"{path} has format {raw.get('format')}, this version reads {FORMAT}; run: qa index build")
-        return Manifest.model_validate(raw)
+        manifest = Manifest.model_validate(raw)
     except FileNotFoundError as error:
         raise IndexDamaged(f"{path} is missing; run: qa index build") from error
     except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
         raise IndexDamaged(f"{path} cannot be read; run: qa index build") from error
+    name, digest = _pointer(folder)
+    if name == generation and sha256_of(content) != digest:
+        raise IndexDamaged(f"{path} has changed since it was built; run: qa index build --force")
+    return manifest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+
+import numpy as np
 
 from qa.answering.answer import Answer
 from qa.chunking import Passage
@@ -47,16 +49,10 @@ class Block:
         return f"{self.document.title}\n{self.passage.heading}"
 
 
-@lru_cache(maxsize=4)
-def _rows(snapshot: Snapshot) -> dict[str, int]:
-    return {passage.id: row for row, passage in enumerate(snapshot.passages)}
-
-
 def blocks_of(answer: Answer, snapshot: Snapshot) -> list[Block]:
     """Return the evidence of an extractive answer: what it cites and what else was found, best first."""
-    rows = _rows(snapshot)
     cited = [row for c in answer.citations for row in _holding(c.document_id, c.start, c.end, snapshot)]
-    found = [rows[h.passage_id] for h in answer.hits if h.passage_id in rows]
+    found = [row for h in answer.hits for row in _holding(h.document_id, h.start, h.end, snapshot)]
     # What the answer cites comes first: it was chosen sentence by sentence, the hits by passage.
     chosen = list(dict.fromkeys([*cited, *found]))[:MOST]
     return [
@@ -65,21 +61,15 @@ def blocks_of(answer: Answer, snapshot: Snapshot) -> list[Block]:
     ]
 
 
-@lru_cache(maxsize=4)
-def _by_document(snapshot: Snapshot) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for row, passage in enumerate(snapshot.passages):
-        found.setdefault(passage.document_id, []).append(row)
-    return found
-
-
 def _holding(document_id: str, start: int, end: int, snapshot: Snapshot) -> list[int]:
-    """Return the passage that holds a span."""
-    rows = _by_document(snapshot).get(document_id, [])
+    """Return the number of the passage that holds a span of a document, if there is one."""
+    if document_id not in snapshot.documents:
+        return []
+    rows = np.flatnonzero(snapshot.document_numbers == snapshot.documents.number(document_id)).tolist()
     return [r for r in rows if snapshot.passages[r].start <= start and end <= snapshot.passages[r].end][:1]
 
 
-def hits_of(blocks: list[Block], answer: Answer) -> tuple[Hit, ...]:
+def hits_of(blocks: Sequence[Block], answer: Answer) -> tuple[Hit, ...]:
     """Present blocks as hits, in the order of their numbers; scores are those of the search, where it found them."""
     known = {h.passage_id: h for h in answer.hits}
     hits = []

@@ -88,7 +88,7 @@ class Meaning:
         """Return the token vectors of a sentence of the index, rows of unit length."""
         snapshot = self._snapshot
         begin, end = int(snapshot.token_rows[row]), int(snapshot.token_rows[row + 1])
-        own = np.asarray(snapshot.token_sentences[begin:end]) == int(snapshot.sentence_rows[row]) + sentence
+        own = snapshot.token_sentences(row) == int(snapshot.sentence_rows[row]) + sentence
         return np.asarray(snapshot.tokens[begin:end][own], dtype=np.float32) / np.float32(127)
 
     def _by_words(self, statement: str, texts: Sequence[str]) -> float:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +17,9 @@ from qa.embedding import Embedder, Encoded
 from qa.embedding.chinese import ChineseReader
 from qa.index.lexical import LexicalIndex
 from qa.index.snapshot import Snapshot
-from qa.index.store import passage_titles
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
+from qa.retrieval.late import late_scores
 from qa.retrieval.query import Query, QueryReader
 from qa.retrieval.translation import Group, translate
 from qa.retrieval.translation import scores as group_scores
@@ -72,22 +71,6 @@ NEAR_VECTOR = 0.85  # cosine below which they surely don't
 
 
 @dataclass(frozen=True)
-class SentenceWeights:
-    """Weights of a sentence's signals; ``near`` is that of the better neighbour's score."""
-
-    late: float
-    passage: float
-    cosine: float
-    lexical: float
-    near: float
-
-
-SENTENCE = SentenceWeights(late=1.0, passage=0.2, cosine=0.0, lexical=0.2, near=0.15)
-SENTENCE_PASSAGES = 12  # passages whose sentences are looked at
-SENTENCE_MARGIN = 0.3  # how far below the best sentence the last one of an excerpt may score
-
-
-@dataclass(frozen=True)
 class Ranking:
     """Candidate passages in order of falling score, with what the signals said.
 
@@ -110,24 +93,6 @@ class Ranking:
     strength: float
 
 
-@dataclass(frozen=True)
-class Excerpt:
-    """One sentence or adjacent ones: an exact slice of a document's text.
-
-    Attributes:
-        document_id: the document.
-        start, end: span in the document's text.
-        text: the slice.
-        score: of its best sentence; higher is better.
-    """
-
-    document_id: str
-    start: int
-    end: int
-    text: str
-    score: float
-
-
 class Searcher:
     """Searches one snapshot."""
 
@@ -136,38 +101,28 @@ class Searcher:
         snapshot: Snapshot,
         embedder: Embedder,
         regimes: Mapping[str, Weights] = REGIMES,
-        sentence_weights: SentenceWeights = SENTENCE,
     ) -> None:
         self.snapshot = snapshot
         self._embedder = embedder
         self._regimes = regimes
-        self._sentence_weights = sentence_weights
         self.reader = QueryReader(snapshot.glossary)
         self._reads_chinese = embedder.unknown_share(CHINESE) < MAX_UNKNOWN
         self._encoded: dict[str, Encoded] = {}
-        documents, passages = snapshot.documents, snapshot.passages
-        self._languages = np.asarray([documents[p.document_id].language == "zh" for p in passages])
-        self._follows = np.asarray([i > 0 and p.document_id == passages[i - 1].document_id for i, p in enumerate(passages)], dtype=bool)
-        self._vectors = _matrix(snapshot.vectors)
-        # As plain arrays over the mapped memory: slices of a memmap cost ten times more.
-        self._tokens, self._token_rows = np.asarray(snapshot.tokens), np.asarray(snapshot.token_rows)
-        self._token_sentences = np.asarray(snapshot.token_sentences)
-        # All sentences of all passages are compared at once; float32 is twice as fast as float16 here.
-        self._sentence_vectors = np.asarray(snapshot.sentence_vectors, dtype=np.float32)
-        self._first_sentences = np.asarray(snapshot.sentence_rows[:-1])
-        self._sentence_sizes = np.bincount(snapshot.token_sentences, minlength=len(snapshot.sentence_vectors))
-        titles = passage_titles(documents, passages)
-        numbers = {title: i for i, title in enumerate(dict.fromkeys(titles))}
-        # A title counts once however many passages stand under it.
-        self._title_of = np.asarray([numbers[t] for t in titles], dtype=np.int64)
 
     def admitted(self, filters: Filters) -> NDArray[np.bool_]:
         """Return which passages lie inside a scope."""
         snapshot = self.snapshot
         if filters.empty:
             return np.ones(len(snapshot.passages), dtype=bool)
-        inside = {i for i, d in snapshot.documents.items() if filters.admits(d)}
-        return np.asarray([p.document_id in inside for p in snapshot.passages])
+        documents = snapshot.documents
+        scope = filters.model_copy(update={"documents": ()})
+        inside = np.asarray([scope.admits(facet) for facet in documents.facets], dtype=bool)[documents.facet_of]
+        if filters.documents:
+            named = np.zeros(len(inside), dtype=bool)
+            named[[n for n in map(documents.number, filters.documents) if n >= 0]] = True
+            inside &= named
+        admitted: NDArray[np.bool_] = inside[snapshot.document_numbers]
+        return admitted
 
     def rank(self, query: Query, filters: Filters | None = None, language: Literal["en", "zh"] | None = None) -> Ranking:
         """Rank the passages of one language for a question.
@@ -181,7 +136,7 @@ class Searcher:
             language: of the passages; the question's where None.
         """
         language = language or query.language
-        admitted = self.admitted(filters or Filters()) & (self._languages == (language == "zh"))
+        admitted = self.admitted(filters or Filters()) & (self.snapshot.chinese == (language == "zh"))
         own = language == query.language
         text = query.text if own else query.translation or query.text
         snapshot = self.snapshot
@@ -198,11 +153,11 @@ class Searcher:
         signals = {name: np.zeros(len(admitted), dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
         signals["lexical"] = lexical
         if weights.dense:
-            signals["dense"] = self._vectors @ encoded.pooled
+            signals["dense"] = snapshot.vectors.scores(encoded.pooled)
         if weights.sentence:
-            signals["sentence"] = np.maximum.reduceat(self._sentence_vectors @ encoded.pooled, self._first_sentences)
+            signals["sentence"] = snapshot.sentence_vectors.best(encoded.pooled)
         if weights.context:
-            signals["context"] = self._words(snapshot.titles, query, groups)[0][self._title_of]
+            signals["context"] = self._words(snapshot.titles, query, groups)[0][snapshot.title_of]
         first = np.zeros(len(admitted), dtype=np.float32)
         for name, values in signals.items():
             share = getattr(weights, name)
@@ -211,7 +166,7 @@ class Searcher:
         first[~admitted] = -1.0
         rows = _best(first, CANDIDATES)
         rows = rows[first[rows] > 0]
-        late, of_sentences = self.late(encoded, rows)
+        late, of_sentences = late_scores(snapshot, encoded, rows)
         fused = self._with_neighbours(rows, (first[rows] + weights.late * minmax(late)).astype(np.float32))
         strength = min(1.0, float(lexical[rows].max()) / possible) * (1.0 if own else CROSS) if len(rows) and possible else 0.0
         order = np.argsort(-fused, kind="stable")
@@ -228,10 +183,11 @@ class Searcher:
 
     def _with_neighbours(self, rows: NDArray[np.int64], fused: Floats) -> Floats:
         """Mix each score with that of the better neighbour in the document; one that is no candidate counts 0."""
-        padded = np.zeros(len(self._follows) + 1, dtype=np.float32)
+        follows = self.snapshot.follows
+        padded = np.zeros(len(follows) + 1, dtype=np.float32)
         padded[rows] = fused
-        # Passage number n stands after n - 1 in its document where _follows[n]; the last entry is no passage.
-        before, after = self._follows[rows], np.append(self._follows[1:], False)[rows]
+        # Passage number n stands after n - 1 in its document where follows[n]; the last entry is no passage.
+        before, after = follows[rows], np.append(follows[1:], False)[rows]
         best = np.maximum(np.where(before, padded[rows - 1], 0), np.where(after, padded[rows + 1], 0))
         best = np.where(before | after, best, np.float32(ALONE) * fused)
         mixed: Floats = ((fused + np.float32(NEIGHBOUR) * best) / np.float32(1 + NEIGHBOUR)).astype(np.float32)
@@ -254,30 +210,6 @@ class Searcher:
         if groups:
             return group_scores(index, groups)
         return index.scores(query.tokens, query.weights), index.possible(query.own_tokens, query.weights)
-
-    def late(self, encoded: Encoded, rows: NDArray[np.int64]) -> tuple[Floats, dict[int, float]]:
-        """Score passages and their sentences by late interaction (MaxSim).
-
-        Returns:
-            (n,) mean over question tokens of the best token of each passage, and the same for
-            every sentence of these passages.
-        """
-        if not len(rows) or not len(encoded.tokens):
-            return np.zeros(len(rows), dtype=np.float32), {}
-        spans = list(zip(self._token_rows[rows].tolist(), self._token_rows[rows + 1].tolist(), strict=True))
-        tokens = np.concatenate([self._tokens[a:b] for a, b in spans]).astype(np.float32)
-        owners = np.concatenate([self._token_sentences[a:b] for a, b in spans])
-        # (tokens, question): the maximum over a run of rows is taken several times faster than over columns.
-        similarity = tokens @ (encoded.tokens.T / np.float32(127))
-        cuts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
-        best = np.maximum.reduceat(similarity, cuts, axis=0)
-        # Passages are runs of sentences, so their maxima come from those of the sentences.
-        lengths = np.asarray([b - a for a, b in spans])
-        filled = np.flatnonzero(lengths)
-        starts = np.searchsorted(cuts, np.concatenate([[0], np.cumsum(lengths)])[:-1][filled])
-        passages = np.zeros(len(rows), dtype=np.float32)
-        passages[filled] = np.maximum.reduceat(best, starts, axis=0).mean(axis=1)
-        return passages, dict(zip(owners[cuts].tolist(), best.mean(axis=1).tolist(), strict=True))
 
     def search(self, text: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
         """Return the best k passages for a query, best first."""
@@ -342,7 +274,8 @@ class Searcher:
         if not seen:
             return False
         # Passages of nearly the same text have nearly the same vector, so few are compared letter by letter.
-        near = np.flatnonzero(self._vectors[seen] @ self._vectors[row] > NEAR_VECTOR)
+        vectors = self.snapshot.vectors
+        near = np.flatnonzero(vectors.take(seen) @ vectors[row] > NEAR_VECTOR)
         shingles = self._shingles(row) if len(near) else frozenset()
         return any(len(shingles & other) >= NEAR_DUPLICATE * len(shingles | other) for other in (self._shingles(seen[i]) for i in near.tolist()))
 
@@ -350,76 +283,6 @@ class Searcher:
         passage = self.snapshot.passages[row]
         text = self.snapshot.documents[passage.document_id].text[passage.start : passage.end]
         return frozenset(text[i : i + 4] for i in range(max(1, len(text) - 3)))
-
-    def best_sentences(self, text: str, k: int) -> list[Excerpt]:
-        """Return the k sentences that best fit a question, best first."""
-        query = self.reader.read(text)
-        return [self._excerpt(*found) for found in self._score_sentences(query, self.rank(query))[:k]]
-
-    def sentences(self, text: str, max_tokens: int, margin: float = SENTENCE_MARGIN) -> list[Excerpt]:
-        """Pick sentences out of the best passages, as many as fit and come near the best one.
-
-        Args:
-            text: the question.
-            max_tokens: budget in tokens of the model.
-            margin: how far below the best sentence the last one may score.
-
-        Returns:
-            Excerpts by falling score; adjacent sentences are merged.
-        """
-        query = self.reader.read(text)
-        scored = self._score_sentences(query, self.rank(query))
-        used = 0
-        chosen: dict[int, tuple[float, int, int]] = {}
-        for score, row, sentence in scored:
-            size = int(self._sentence_sizes[sentence])
-            if score < scored[0][0] - margin:
-                break
-            if used + size <= max_tokens:
-                used += size
-                chosen[sentence] = (score, row, sentence)
-        excerpts: list[Excerpt] = []
-        previous = -2
-        for sentence in sorted(chosen):
-            excerpt = self._excerpt(*chosen[sentence])
-            if sentence == previous + 1 and excerpts[-1].document_id == excerpt.document_id:
-                last = excerpts.pop()
-                whole = self.snapshot.documents[last.document_id].text[last.start : excerpt.end]
-                excerpt = Excerpt(last.document_id, last.start, excerpt.end, whole, max(last.score, excerpt.score))
-            excerpts.append(excerpt)
-            previous = sentence
-        return sorted(excerpts, key=lambda e: (-e.score, e.document_id, e.start))
-
-    def _excerpt(self, score: float, row: int, sentence: int) -> Excerpt:
-        passage = self.snapshot.passages[row]
-        start, end = passage.sentences[sentence - int(self.snapshot.sentence_rows[row])]
-        return Excerpt(passage.document_id, start, end, self.snapshot.documents[passage.document_id].text[start:end], score)
-
-    def _score_sentences(self, query: Query, ranking: Ranking) -> list[tuple[float, int, int]]:
-        """Score the sentences of the best passages: (score, passage, sentence), best first."""
-        snapshot, weights = self.snapshot, self._sentence_weights
-        rows = ranking.rows[:SENTENCE_PASSAGES].tolist()
-        if not rows:
-            return []
-        spans = [(int(snapshot.sentence_rows[r]), int(snapshot.sentence_rows[r + 1])) for r in rows]
-        numbers = np.concatenate([np.arange(a, b) for a, b in spans])
-        owner = np.repeat(np.arange(len(rows)), [b - a for a, b in spans])
-        words = snapshot.sentence_words
-        possible = words.possible(query.own_tokens, query.weights) or 1.0
-        score = weights.passage * minmax(ranking.scores[: len(rows)])[owner]
-        score = score + weights.lexical * words.scores(query.tokens, query.weights)[numbers] / np.float32(possible)
-        if ranking.readable:
-            score = score + weights.late * np.asarray([ranking.sentences.get(n, 0.0) for n in numbers.tolist()])
-            score = score + weights.cosine * (self._sentence_vectors[numbers] @ ranking.encoded.pooled)
-        if weights.near:
-            near = np.zeros_like(score)
-            same = owner[1:] == owner[:-1]
-            near[1:][same] = score[:-1][same]
-            near[:-1][same] = np.maximum(near[:-1][same], score[1:][same])
-            score = score + weights.near * near
-        order = np.lexsort((numbers, -np.round(score, 6)))
-        return [(float(score[i]), rows[int(owner[i])], int(numbers[i])) for i in order]
-
 
 def minmax(scores: Floats, admitted: NDArray[np.bool_] | None = None) -> Floats:
     """Scale scores to 0..1 over the admitted ones; equal scores become 1 where they are positive, else 0."""
@@ -434,13 +297,6 @@ def minmax(scores: Floats, admitted: NDArray[np.bool_] | None = None) -> Floats:
 
 def _nothing() -> dict[str, Floats]:
     return {name: np.zeros(0, np.float32) for name in ("dense", "sentence", "lexical", "context", "late")}
-
-
-def _matrix(index: Any) -> Floats:
-    """Return the vectors of a flat index: a view of its memory, not a copy."""
-    flat: Any = faiss.downcast_index(index)
-    view: Floats = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
-    return view
 
 
 def _best(scores: Floats, k: int) -> NDArray[np.int64]:
