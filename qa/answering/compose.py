@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from qa.answering.analysis import Analysis
 from qa.answering.answer import Citation, Sentence
 from qa.answering.evidence import Candidate
-from qa.answering.facts import dates_of, quantities_of, tokens_of
+from qa.answering.facts import dates_of, last_day, quantities_of, tokens_of
 from qa.answering.verify import support
 from qa.index.snapshot import Snapshot
 
@@ -28,15 +28,23 @@ def citation(number: int, candidate: Candidate, heading: str, score: float) -> C
         as_of=speaks_for(candidate),
         sources=document.sources_of(candidate.start, candidate.end),
         score=round(score, 4),
+        collection=document.collection,
+        origin=document.origin.name if document.origin else "",
+        page=document.page_at(candidate.start),
     )
 
 
 def speaks_for(candidate: Candidate) -> str:
-    """Return the latest date of a sentence that is not in the future of its document, else the document's."""
-    limit = int(candidate.document.as_of.replace("-", ""))
+    """Return the latest date of a sentence that is not in the future of its document, else the document's.
+
+    A user's document without a date speaks for the day on which this version was added.
+    """
+    document = candidate.document
+    known = document.as_of or (document.origin.added[:10] if document.origin else "")
+    limit = last_day(known)
     values = [int(d.value) for d in dates_of(candidate.text) if d.value // 10_000 * 10_000 <= limit and d.value <= limit + 1231]
     if not values:
-        return candidate.document.as_of
+        return known
     value = max(values)
     year, month, day = value // 10_000, value // 100 % 100, value % 100
     return f"{year}" + (f"-{month:02d}" if month else "") + (f"-{day:02d}" if day else "")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qa.answering.analysis import Analysis
 from qa.answering.demands import Met, demands_of, met
 from qa.answering.expected import expected_of, fit
-from qa.answering.facts import dates_of, tokens_of
+from qa.answering.facts import dates_of, last_day, tokens_of
 from qa.documents.model import Document
 from qa.index.snapshot import Snapshot
 from qa.retrieval.search import Ranking, minmax
@@ -143,7 +143,7 @@ def _relate(analysis: Analysis, found: Sequence[Candidate]) -> None:
 
 def latest_date(candidate: Candidate) -> int:
     """Return the latest date of a sentence that is not in the future of its document, or 0."""
-    limit = int(candidate.document.as_of.replace("-", ""))
+    limit = last_day(candidate.document.as_of)
     return max((int(d.value) for d in dates_of(candidate.text) if d.value <= limit), default=0)
 
 

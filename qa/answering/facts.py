@@ -29,6 +29,14 @@ def quantities_of(text: str) -> tuple[Quantity, ...]:
     return tuple(quantities(text))
 
 
+def last_day(date: str) -> int:
+    """Return the last day of YYYY, YYYY-MM or YYYY-MM-DD (a time may follow) as YYYYMMDD; the end of time for ""."""
+    if not date:
+        return 99_999_999
+    year, month, day = ([*date[:10].split("-"), "12", "31"] if date.count("-") == 0 else [*date[:10].split("-"), "31"])[:3]
+    return int(year) * 10_000 + int(month) * 100 + int(day)
+
+
 def years_of(text: str) -> frozenset[int]:
     """Return the years that a text names."""
     return frozenset(int(d.value) // 10_000 for d in dates_of(text))
