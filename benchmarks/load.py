@@ -117,7 +117,9 @@ def ask(address: str, question: str) -> tuple[str, dict[str, Any]]:
                 message = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
                 if message.get("msg") == "process_completed":
                     data = message.get("output", {}).get("data") or [{}]
-                    return str(data[0].get("phase") or "failed"), data[0].get("turn") or {}
+                    phase = str(data[0].get("phase") or "failed")
+                    why = f": {data[0].get('problem', '')} {data[0].get('message', '')}" if phase == "failed" else ""
+                    return phase + why, data[0].get("turn") or {}
     return "cut off", {}
 
 

@@ -30,7 +30,7 @@ import retrieval as bench
 from ir_measures import RR, R, nDCG
 
 from qa.documents.corpus import load_corpus
-from qa.embedding import Encoded, SentenceTransformerEmbedder
+from qa.embedding import Encoded, OnnxEmbedder
 from qa.evaluation.questions import load_questions
 from qa.index.encodings import context_of
 from qa.index.lexical import IDEOGRAPHS, WORDS, LexicalIndex, Parameters
@@ -45,20 +45,20 @@ from qa.text.tokens import search_tokens
 COLUMNS = ("en", "zh", "docs R", "docs MRR", "chunk", "first", "IoU", "tokens", "own", "own-zh", "own-x")
 
 
-class Remembering(SentenceTransformerEmbedder):
+class Remembering(OnnxEmbedder):
     """Encodes each question once."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads=threads)
         self.known: dict[str, Encoded] = {}
 
-    def encode(self, texts: Sequence[str], batch_size: int = 32) -> Iterator[Encoded]:
+    def encode(self, texts: Sequence[str]) -> Iterator[Encoded]:
         if len(texts) > 1:
-            yield from super().encode(texts, batch_size)
+            yield from super().encode(texts)
             return
         for text in texts:
             if text not in self.known:
-                self.known[text] = next(iter(super().encode([text], batch_size)))
+                self.known[text] = next(iter(super().encode([text])))
             yield self.known[text]
 
 

@@ -24,6 +24,7 @@ from qa.library import Library, OwnDocuments
 from qa.library import Progress as LibraryProgress
 from qa.library.store import INDEX
 from qa.llm import Done, Event, LanguageModel, Meaning, Writing, events, resolve, says
+from qa.research import Researching
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.search import Searcher
@@ -35,7 +36,7 @@ MANY_CHARACTERS = 100_000
 """From here on the model for many texts, on all processors, pays for the seconds that it takes to load."""
 
 
-class Assistant(OwnDocuments):
+class Assistant(OwnDocuments, Researching):
     """Answers questions from the corpus and the user's own documents.
 
     >>> import qa
@@ -298,13 +299,14 @@ def build_embedder(settings: Settings) -> Embedder:
 def question_embedder(settings: Settings) -> Embedder:
     """Open the model for questions.
 
-    A single text is encoded on one thread, which nothing has to wait for; ``threads`` limits NumPy's products in search.
+    One question uses one thread, here and in the products of search: on matrices of this size several threads
+    take three times the processor time, and on a busy machine they wait for each other.
     """
     from threadpoolctl import threadpool_limits
 
     from qa.embedding import open_embedder
 
-    threadpool_limits(settings.threads, user_api="blas")
+    threadpool_limits(1)
     return open_embedder(settings.model, settings.threads)
 
 

@@ -27,11 +27,12 @@ _LABELS = {
         "as of": "as of ", "conflict": "Sources disagree:", "nearest": "Nearest passages", "understood": "Understood as: ",
         "confidence": "confidence ", "newer": "newer", "primary": "primary source", "older": "outdated by",
         "note": "Note: ", "tokens": "{} + {} tokens", "partly": "only partly supported", "unsupported": "not supported by the evidence",
+        "page": "{}, page {}",
     },
     "zh": {
         "as of": "截至 ", "conflict": "来源说法不一：", "nearest": "最接近的段落", "understood": "理解为：",
         "confidence": "置信度 ", "newer": "较新", "primary": "一手来源", "older": "已有更新数据，见",
-        "note": "注：", "tokens": "{} + {} 个词元", "partly": "仅部分得到证据支持", "unsupported": "没有证据支持",
+        "note": "注：", "tokens": "{} + {} 个词元", "partly": "仅部分得到证据支持", "unsupported": "没有证据支持", "page": "{}，第{}页",
     },
 }  # fmt: skip
 
@@ -81,7 +82,7 @@ def show_answer(console: Console, answer: Answer) -> None:
         _paragraph(console, _marked(answer, labels))
         console.print()
         for citation in answer.citations:
-            _show_citation(console, citation, labels["as of"])
+            _show_citation(console, citation, labels)
     for conflict in answer.conflicts:
         console.print(Text(labels["conflict"], "bold yellow"))
         for value in conflict.values:
@@ -119,11 +120,14 @@ def _marked(answer: Answer, labels: Mapping[str, str]) -> Text:
     return whole or Text(answer.text)
 
 
-def _show_citation(console: Console, citation: Citation, as_of: str) -> None:
+def _show_citation(console: Console, citation: Citation, labels: Mapping[str, str]) -> None:
     mark = f"[{citation.number}] "
     indent = " " * len(mark)
-    show_place(console, mark, citation.title, citation.section, citation.as_of, as_of)
+    show_place(console, mark, citation.title, citation.section, citation.as_of, labels["as of"])
     _paragraph(console, f"“{' '.join(citation.quote.split())}”", indent)
+    if citation.origin:
+        page = citation.page
+        _paragraph(console, Text(citation.origin if page is None else labels["page"].format(citation.origin, page), "dim"), indent)
     for source in citation.sources:
         _paragraph(console, Text(f"{source.publisher}, “{source.title}”, {source.date}", "dim"), indent)
         if source.url:
@@ -136,7 +140,8 @@ def show_place(console: Console, mark: str, title: str, section: str, as_of: str
     text = Text(title, "bold")
     if section:
         text.append(f" › {section}", "not bold")
-    text.append(f" · {label}{as_of}", "not bold dim")
+    if as_of:
+        text.append(f" · {label}{as_of}", "not bold dim")
     _paragraph(console, text, " " * len(mark), mark)
 
 

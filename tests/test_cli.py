@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("hash_model")
 
 COMMANDS = (
     ["serve"], ["ask"], ["search"], ["documents"], ["eval"], ["doctor"], ["index", "build"], ["index", "status"], ["index", "verify"],
-    ["index", "gc"], ["corpus", "check"], ["corpus", "report"],
+    ["index", "gc"], ["corpus", "check"], ["corpus", "report"], ["add"], ["remove"], ["sync"],
 )  # fmt: skip
 
 
@@ -26,6 +26,7 @@ def test_each_command_has_help_with_an_example(run, command):
     assert err == ""
     assert "--index" in out
     assert "--corpus" in out
+    assert "--library" in out
 
 
 def test_the_overview_lists_every_command(run):

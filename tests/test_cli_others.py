@@ -47,7 +47,7 @@ def test_doctor_says_what_to_do_about_each_thing(run, good, tmp_path):
 
 
 def test_doctor_names_a_model_with_other_weights(run, monkeypatch):
-    monkeypatch.setattr("qa.embedding.EMBEDDED_SHA256", "0" * 64)
+    monkeypatch.setattr("qa.embedding.model.EMBEDDED_SHA256", "0" * 64)
     code, out, _ = run("doctor")
     assert code == 1
     assert "not the official 000000000000" in out

@@ -76,6 +76,9 @@ def test_an_added_file_answers_and_its_citation_is_exact(mine, tmp_path):
     assert citation.document_id == added.document_id
     document = mine.document(added.document_id)
     assert document.text[citation.start : citation.end] == citation.quote
+    assert (citation.collection, citation.origin, citation.page, citation.sources) == ("library", "note.md", None, ())
+    leader = mine.ask("Who is the leader of the Zanzibar project, Wilma Quartz?").citations[0]
+    assert leader.as_of == document.origin.added[:10]  # neither the sentence nor the file has a date
     assert (document.topic, document.collection, document.origin.name) == ("", "library", "note.md")
 
 
@@ -116,6 +119,9 @@ def test_a_new_version_replaces_the_old_one_and_says_which(mine, tmp_path):
     assert "3 May" not in text
     answer = mine.ask(QUESTION)
     assert "9 July 2024" in answer.text
+    again = mine.add([tmp_path / "note.md"], date="2024-08-01")
+    assert again[0].message == f"replaces the version of {mine.document(first.document_id).origin.added[:10]}"
+    assert mine.ask("Who is the leader of the Zanzibar project, Wilma Quartz?").citations[0].as_of == "2024-08-01"
     assert not any("3 May" in h.text for h in answer.hits)
     assert mine.original(first.document_id).read_text(encoding="utf-8") == NEWER
     assert len(list((mine.settings.library / "originals").iterdir())) == 1
@@ -406,6 +412,8 @@ def test_original_and_page_image_know_only_documents_of_the_user(mine, tmp_path)
     document = mine.document(paged.document_id)
     assert [p.number for p in document.pages] == [1, 2]
     assert document.page_at(document.text.index("Kolmar")) == 2
+    cited = mine.ask("When was the bridge of Kolmar opened?", filters=qa.Filters(collections=("library",))).citations[0]
+    assert (cited.origin, cited.page) == ("paged.pdf", 2)
     assert mine.page_image(paged.document_id, 2, 300).startswith(b"\x89PNG")
     assert mine.page_image(paged.document_id, 1, 300) != mine.page_image(paged.document_id, 2, 300)
     with pytest.raises(UnreadableFile, match=r"note\.md"):

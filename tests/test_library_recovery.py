@@ -114,7 +114,7 @@ def run_killed(work, at: int) -> int:
     return int(lines or 0)
 
 
-@pytest.mark.parametrize(("what", "kills"), [("sync", 40), ("remove", 12)])
+@pytest.mark.parametrize(("what", "kills"), [("sync", 30), ("remove", 10)])
 def test_killed_at_any_moment_nothing_is_lost_and_the_next_run_cleans_up(what, kills, papers, tmp_path, monkeypatch):
     monkeypatch.setattr("qa.library.intake.Reader", InProcess)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # a killed process loses nothing that it wrote, synced or not

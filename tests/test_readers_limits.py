@@ -36,7 +36,7 @@ def reader():
 def _soon():
     start = time.monotonic()
     yield
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60  # a busy machine included; alone each takes a few seconds
 
 
 def refused(data, name, match, reader=None, **limits):

@@ -11,7 +11,7 @@ from qa.retrieval.query import QueryReader
 from qa.retrieval.translation import Alternative, Group, scores, translate
 from qa.text.dictionary import COST_STEPS, COST_ZERO, SEPARATOR, ChineseWords, Dictionary, chinese_words, dictionary
 from qa.text.glossary import Entry, Glossary
-from qa.text.reading import read_chinese
+from qa.text.reading import content_spans, read_chinese
 from qa.text.tokens import search_tokens
 
 WORDS = {
@@ -116,6 +116,11 @@ def test_every_character_of_a_reading_can_be_traced():
 
 def test_a_text_of_function_words_alone_reads_as_nothing():
     assert read_chinese("的", made()).text == ""
+
+
+def test_content_words_are_found_where_they_stand():
+    text = "R1的銀行研究生命的起源"
+    assert [text[a:b] for a, b in content_spans(text, made())] == ["銀行", "研究", "生命", "起源"]
 
 
 class Letters:

@@ -132,7 +132,7 @@ def markdown(rows: dict[str, dict[str, list[Any]]], loads: list[float]) -> str:
     lines = [
         f"{os.cpu_count()} processors, load {min(loads):.1f} to {max(loads):.1f}; medians over {len(next(iter(rows.values()))['cold'])} rounds.",
         "",
-        "| | passages | ingest, passages a second | ingest, CPU ms a passage | cold start, s | cold start, CPU s | warm query, ms | p95 | over its encoding |",
+        "| | passages | ingest, passages a second | CPU ms a passage | cold start, s | CPU s | warm query, ms | p95 | over its encoding |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, row in rows.items():

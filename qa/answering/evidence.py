@@ -74,13 +74,14 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
     wanted, expected = demands_of(analysis), expected_of(analysis)
     rarity = {m: max((snapshot.words.idf(t) for t in tokens_of(query.text[m.start : m.end])), default=0.0) for m in wanted.measures}
     found: list[Candidate] = []
+    own = snapshot.documents[snapshot.passages[rows[0]].document_id].language == query.language
+    support = TokenSupport(analysis, ranking, snapshot, own)
     for order, row in enumerate(rows):
         passage = snapshot.passages[row]
         document = snapshot.documents[passage.document_id]
         heading = f"{document.title} {passage.heading}"
         around = document.text[passage.start : passage.end]
         first = int(snapshot.sentence_rows[row])
-        support = TokenSupport(analysis, ranking, snapshot, row)
         for offset, (start, end) in enumerate(passage.sentences):
             number = first + offset
             text = document.text[start:end]
@@ -175,41 +176,42 @@ _LIKE_FLOOR, _LIKE_CEILING = 0.35, 0.75
 
 
 class TokenSupport:
-    """How well each token of the question is matched by each sentence of one passage."""
+    """How well each token of the question is matched by each sentence."""
 
-    def __init__(self, analysis: Analysis, ranking: Ranking, snapshot: Snapshot, row: int) -> None:
+    def __init__(self, analysis: Analysis, ranking: Ranking, snapshot: Snapshot, own: bool) -> None:
         query = analysis.query
-        document = snapshot.documents[snapshot.passages[row].document_id]
-        self._own = document.language == query.language
-        text = query.text if self._own else query.translation or query.text
+        self._own = own
         self._offsets = ranking.encoded.offsets
-        self._content, self._idf = _content_tokens(text, self._offsets, snapshot)
-        self._columns: dict[int, int] = {}
-        begin, end = int(snapshot.token_rows[row]), int(snapshot.token_rows[row + 1])
-        if ranking.readable and end > begin and len(self._offsets):
-            owners = snapshot.token_sentences(row)
-            cuts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
-            similarity = ranking.encoded.tokens @ np.asarray(snapshot.tokens[begin:end], dtype=np.float32).T / np.float32(127)
-            self._best = np.maximum.reduceat(similarity, cuts, axis=1)
-            self._columns = {int(owners[c]): i for i, c in enumerate(cuts)}
+        self._best = ranking.matches.matches
+        self._row = {number: i for i, number in enumerate(ranking.matches.numbers.tolist())}
+        self._inside: dict[Mention, NDArray[np.bool_]] = {}
+        content, idf = _content_tokens(query.text if own else query.translation or query.text, self._offsets, snapshot)
+        if len(content) and len(self._row):
+            best = self._best[:, content]
+            weakest = np.sort(best, axis=1)[:, :2].mean(axis=1)
+            self._summaries = np.stack([best.mean(axis=1), best @ (idf / idf.sum()), weakest], axis=1).tolist()
+        else:
+            self._summaries = [[0.0, 0.0, 0.0]] * len(self._row)
 
     def summary(self, number: int) -> tuple[float, float, float]:
         """Return the mean over content tokens, the mean weighted by rarity, and the mean of the two weakest."""
-        column = self._columns.get(number)
-        if column is None or not len(self._content):
+        row = self._row.get(number)
+        if row is None:
             return 0.0, 0.0, 0.0
-        best = self._best[self._content, column]
-        return float(best.mean()), float((best * self._idf).sum() / self._idf.sum()), float(np.sort(best)[:2].mean())
+        mean, rare, weakest = self._summaries[row]
+        return mean, rare, weakest
 
     def likeness(self, number: int, mention: Mention) -> float:
         """Return how near a sentence comes to a term of the question, 0 to 1; 0.5 if it can't be told."""
-        column = self._columns.get(number)
-        if column is None or not self._own:
+        row = self._row.get(number)
+        if row is None or not self._own:
             return 0.5
-        inside = (self._offsets[:, 0] < mention.end) & (self._offsets[:, 1] > mention.start)
+        if mention not in self._inside:
+            self._inside[mention] = (self._offsets[:, 0] < mention.end) & (self._offsets[:, 1] > mention.start)
+        inside = self._inside[mention]
         if not inside.any():
             return 0.5
-        nearest = float(self._best[inside, column].mean())
+        nearest = float(self._best[row, inside].mean())
         return min(1.0, max(0.0, (nearest - _LIKE_FLOOR) / (_LIKE_CEILING - _LIKE_FLOOR)))
 
 

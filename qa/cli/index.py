@@ -1,13 +1,20 @@
 """``qa index``: build and look after the index."""
 
+import functools
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.cli.options import AsJson, command, settings_of
 from qa.cli.shared import print_json
 from qa.errors import IndexDamaged
+
+if TYPE_CHECKING:
+    from qa.documents.model import Document
+    from qa.settings import Settings
 
 app = typer.Typer()
 group = typer.Typer(help="Build and look after the index.", no_args_is_help=True)
@@ -60,8 +67,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         "generation": generation,
         "state": "stale" if why else "up to date",
         "reason": why,
-        "bytes": sum(f.stat().st_size for f in (settings.index / generation).iterdir()),
-        **manifest.model_dump(exclude={"files"}),
+        "bytes": manifest.bytes,
+        **manifest.model_dump(exclude={"files", "segments"}),
+        "segments": len(manifest.segments),
     }
     if as_json:
         print_json(facts)
@@ -74,25 +82,61 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     show_facts(make_console(), facts)
 
 
-@command(group, epilog="Example: qa index verify")
-def verify(context: typer.Context) -> None:
-    """Read every file of the index again and compare it with its digest."""
+@command(group, epilog="Example: qa index verify --repair")
+def verify(
+    context: typer.Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Build what is damaged anew, from the documents.")] = False,
+) -> None:
+    """Read every byte of the indexes; check every digest, count and offset."""
     settings = settings_of(context)
-    from qa.index import Snapshot
+    from qa.assistant import build_embedder, open_library
+    from qa.index import verify_index
+    from qa.terminal import progress
 
-    snapshot = Snapshot.load(settings.index)
-    sys.stdout.write(f"intact: {len(snapshot.manifest.files)} files of {snapshot.generation} in {settings.index}\n")
+    library = open_library(settings)
+    for folder in _folders(settings):
+        sources = _corpus_documents(settings) if folder == settings.index else library.document
+        with progress("Reading the index", "Building the index") as advance:
+            report = verify_index(folder)
+            if report.problems and repair:
+                report = verify_index(folder, sources, True, build_embedder(settings), advance)
+                library.bring_in_line(lambda done, total, note: advance(done, total))
+        if not report.problems:
+            sys.stdout.write(f"intact: {report.files} files of {report.generation} in {folder}\n")
+            continue
+        sys.stdout.writelines(f"{line}\n" for line in (*report.problems, *report.repaired))
+        if not repair:
+            count = len(report.problems)
+            raise IndexDamaged(f"{count} problem{'' if count == 1 else 's'} in {folder}; run: qa index verify --repair")
 
 
 @command(group, epilog="Example: qa index gc")
 def gc(context: typer.Context) -> None:
-    """Remove old generations, but for the current one and the one before it."""
+    """Remove what a killed change has left."""
     settings = settings_of(context)
+    from qa.index import collect
+
+    for folder in _folders(settings):
+        removed = collect(folder)
+        sys.stdout.write(f"removed {len(removed)} leftover{'' if len(removed) == 1 else 's'} from {folder}\n")
+
+
+def _folders(settings: "Settings") -> list[Path]:
+    """Return the folders of the indexes: that of the corpus, and that of the user's documents where there are any."""
     from qa.assistant import open_library
-    from qa.index.builder import collect
     from qa.index.snapshot import CURRENT
 
     own = open_library(settings).index
-    for folder in [settings.index, *([own] if (own / CURRENT).exists() else [])]:
-        removed = collect(folder)
-        sys.stdout.write(f"removed {len(removed)} old generation{'' if len(removed) == 1 else 's'} from {folder}\n")
+    return [settings.index, *([own] if (own / CURRENT).exists() else [])]
+
+
+def _corpus_documents(settings: "Settings") -> "Callable[[str], Document | None]":
+    """Return a function that gives a document of the corpus by its id; the corpus is read when it is first asked."""
+
+    @functools.cache
+    def documents() -> dict[str, "Document"]:
+        from qa.documents import load_corpus
+
+        return {d.id: d for d in load_corpus(settings.corpus).documents}
+
+    return lambda document_id: documents().get(document_id)

@@ -59,7 +59,7 @@ def open_assistant(settings: Settings, filters: Filters | None = None, *, own_do
     for document in filters.documents if filters else ():
         assistant.document(document)
     if filters and filters.collections:
-        check_collections(filters.collections, (d.collection for d in assistant.documents))
+        check_collections(filters.collections, (c.name for c in assistant.collections()))
     return assistant
 
 

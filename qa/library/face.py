@@ -101,6 +101,10 @@ class OwnDocuments(ABC):
         first = Collection(name=CORPUS, documents=corpus.documents, passages=corpus.passages, bytes=size)
         return (first, *self._library.collections())
 
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the stored copy of each of the user's documents, by id."""
+        return self._library.sizes()
+
     def original(self, document_id: str) -> Path:
         """Return the stored copy of the file of a user's document.
 

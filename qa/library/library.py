@@ -11,8 +11,7 @@ from qa.documents.model import Document
 from qa.documents.readers import page_image
 from qa.embedding import Embedder
 from qa.errors import IndexDamaged, IndexMissing, IndexStale, LibraryProblem, UnknownDocument
-from qa.index import Snapshot, current_generation, read_manifest
-from qa.index.builder import collect
+from qa.index import Snapshot, collect, current_generation, read_manifest, update_index
 from qa.library.intake import Intake, Told
 from qa.library.results import Added, Collection, Progress, Synced
 from qa.library.sources import Item, check_collection, expand, files_of
@@ -70,6 +69,17 @@ class Library:
             return []
         with Store(self.folder) as store:
             return list(store.documents())
+
+    def document(self, document_id: str) -> Document | None:
+        """Return a document by its id, or None if there is none.
+
+        Raises:
+            LibraryDamaged: the database cannot be read.
+        """
+        if not self.exists:
+            return None
+        with Store(self.folder) as store:
+            return next(store.documents([document_id]), None)
 
     def add(
         self,
@@ -194,13 +204,25 @@ class Library:
             return []
         with Store(self.folder) as store:
             entries, (_, held) = store.entries().values(), store.indexed()
-            sizes = {e.id: path.stat().st_size if (path := store.original(e)).is_file() else 0 for e in entries}
+        sizes = self.sizes()
         found = []
         for name in sorted({e.collection for e in entries}):
             ids = [e.id for e in entries if e.collection == name]
             passages = sum(held[i].passages for i in ids if i in held)
-            found.append(Collection(name=name, documents=len(ids), passages=passages, bytes=sum(sizes[i] for i in ids)))
+            found.append(Collection(name=name, documents=len(ids), passages=passages, bytes=sum(sizes.get(i, 0) for i in ids)))
         return found
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of each document's stored copy, by id; 0 where it is gone.
+
+        Raises:
+            LibraryDamaged: the database cannot be read.
+        """
+        if not self.exists:
+            return {}
+        with Store(self.folder) as store:
+            paths = {e.id: store.original(e) for e in store.entries().values()}
+        return {i: path.stat().st_size if path.is_file() else 0 for i, path in paths.items()}
 
     def _entry(self, document_id: str) -> Entry:
         entry = self.entries().get(document_id)
@@ -242,8 +264,6 @@ class Library:
             def advance(done: int, total: int) -> None:
                 if progress:
                     progress(done, total, "building the index")
-
-            from qa.index import update_index  # stays here until it is there
 
             generation = update_index(self.index, documents, gone, self._encoder(size), self._max_tokens, advance)
             counts = Snapshot.load(self.index).documents

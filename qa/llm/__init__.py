@@ -7,4 +7,6 @@ from qa.llm.events import Done, Event, Found, Piece, Thinking
 from qa.llm.meaning import Meaning
 from qa.llm.presets import Target, names, resolve
 
-__all__ = ["Done", "Event", "Found", "LanguageModel", "Meaning", "Piece", "Target", "Thinking", "Writing", "events", "names", "resolve", "says"]
+__all__ = [
+    "Done", "Event", "Found", "LanguageModel", "Meaning", "Piece", "Target", "Thinking", "Writing", "events", "names", "resolve", "says",
+]  # fmt: skip

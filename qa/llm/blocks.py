@@ -63,9 +63,7 @@ def blocks_of(answer: Answer, snapshot: Snapshot) -> list[Block]:
 
 def _holding(document_id: str, start: int, end: int, snapshot: Snapshot) -> list[int]:
     """Return the number of the passage that holds a span of a document, if there is one."""
-    if document_id not in snapshot.documents:
-        return []
-    rows = np.flatnonzero(snapshot.document_numbers == snapshot.documents.number(document_id)).tolist()
+    rows = np.flatnonzero(snapshot.document_numbers == snapshot.documents.number(document_id)).tolist()  # -1, an unknown one, has none
     return [r for r in rows if snapshot.passages[r].start <= start and end <= snapshot.passages[r].end][:1]
 
 

@@ -184,7 +184,8 @@ class LanguageModel:
             with stream:
                 for chunk in stream:
                     if time.monotonic() > until:
-                        raise ModelUnreachable(f"{self.label} took longer than {self.target.provider.total_s:g} s; raise total_s in qa.toml")
+                        wait = self.target.provider.total_s
+                        raise ModelUnreachable(f"{self.label} took longer than {wait:g} s; raise total_s in qa.toml")
                     # A server's error inside a stream that the package does not know by its form.
                     if getattr(chunk, "object", None) == "error" or not hasattr(chunk, "choices"):
                         raise BadReply(f"{self.label} broke off: {self._said(getattr(chunk, 'message', '') or 'no reason given')}")

@@ -24,8 +24,10 @@ _DIRECTIONS = tuple(
     (re.compile(up, re.IGNORECASE), re.compile(down, re.IGNORECASE))
     for up, down in (
         (
-            r"\b(?:rose|risen|rises?|rising|grew|grow[ns]?|growing|growth|increas\w+|gain\w*|climb\w+|widen\w*|expand\w*|jump\w*|surg\w+)\b|增长|上升|增加|提高|扩大|上涨|攀升",
-            r"\b(?:fell|fall(?:s|en|ing)?|declin\w+|decreas\w+|drop\w*|shr[aiu]nk\w*|narrow\w*|slump\w*|reduc\w+|cut)\b|下降|减少|降低|缩小|下跌|收窄|缩减",
+            r"\b(?:rose|risen|rises?|rising|grew|grow[ns]?|growing|growth|increas\w+|gain\w*|climb\w+|widen\w*|expand\w*|jump\w*|surg\w+)\b"
+            r"|增长|上升|增加|提高|扩大|上涨|攀升",
+            r"\b(?:fell|fall(?:s|en|ing)?|declin\w+|decreas\w+|drop\w*|shr[aiu]nk\w*|narrow\w*|slump\w*|reduc\w+|cut)\b"
+            r"|下降|减少|降低|缩小|下跌|收窄|缩减",
         ),
         (r"\b(?:ahead of|outperform\w*|surpass\w*|overtook|overtaken)\b|领先|反超", r"\b(?:behind|trail\w*|lag\w*)\b|落后|不及"),
         (r"\b(?:ban(?:s|ned)?|prohibit\w*|forb[ia]d\w*|block\w*)\b|禁止", r"\b(?:allow\w*|permit\w*|approv\w*|lift\w*)\b|允许|批准|解禁"),

@@ -20,8 +20,8 @@ _LETTER = re.compile(r"[^\W_]")
 
 _REFUSAL = re.compile(
     rf"{NO_ANSWER}"
-    r"|\b(?:the |this |provided |given |available )*(?:evidence|passages?|sources?|documents?|context|text)\b[^.]{0,40}\b(?:do(?:es)?(?: not|n[’']t)"
-    r"|lacks?|contains? no|provides? no|gives? no|has no|have no|is silent|says? nothing)\b"
+    r"|\b(?:the |this |provided |given |available )*(?:evidence|passages?|sources?|documents?|context|text)\b[^.]{0,40}\b"
+    r"(?:do(?:es)?(?: not|n[’']t)|lacks?|contains? no|provides? no|gives? no|has no|have no|is silent|says? nothing)\b"
     r"|\b(?:is|are|was|were) not (?:mentioned|stated|given|specified|found|provided) in the (?:\w+ )?(?:evidence|passages?|sources?|documents?)"
     r"|^\s*(?:I['’]?m sorry|Sorry|I (?:cannot|can[’']t|am unable|am not able|won[’']t|don[’']t (?:know|have)))"
     r"|证据(?:中|里|内)?(?:并?没有|未|并未|不足|无法)|(?:资料|材料|文中|文档)(?:中|里)?(?:并?没有|未|并未)(?:提|说|给|包含|找)"

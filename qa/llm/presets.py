@@ -68,7 +68,8 @@ def resolve(name: str, own: Mapping[str, Provider]) -> Target:
     provider_name, _, model = name.strip().partition(":")
     preset, table = presets().get(provider_name), own.get(provider_name)
     if preset is None and table is None:
-        raise SettingsError(f"no language model is called {provider_name!r}; name one of {', '.join(names(own))}, or add [llm.NAME] to qa.toml")
+        known = ", ".join(names(own))
+        raise SettingsError(f"no language model is called {provider_name!r}; name one of {known}, or add [llm.NAME] to qa.toml")
     provider = _overlay(preset, table)
     if not provider.base_url:
         raise SettingsError(f"[llm.{provider_name}] in qa.toml has no base_url; add the server's address up to and with /v1")

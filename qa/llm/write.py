@@ -53,7 +53,9 @@ _ENDS = ".。!！?？]】)）\"”"
 _UNKNOWN_FIT = Met(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 
 
-def written(model: LanguageModel, extractive: Answer, searcher: Searcher, meaning: Meaning, strict: bool = False) -> Generator[Event, None, None]:
+def written(
+    model: LanguageModel, extractive: Answer, searcher: Searcher, meaning: Meaning, strict: bool = False
+) -> Generator[Event, None, None]:
     """Let a model answer from the evidence of an extractive answer, and check what it wrote.
 
     Args:

@@ -6,6 +6,8 @@ Interaction over BERT" (2020).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,21 +15,46 @@ from qa.embedding import Encoded
 from qa.index.snapshot import Snapshot
 
 
-def late_scores(snapshot: Snapshot, encoded: Encoded, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], dict[int, float]]:
+@dataclass(frozen=True, eq=False)
+class Late:
+    """What late interaction says of passages and of their sentences.
+
+    Attributes:
+        passages: (n,) mean over the question's tokens of the best token of each passage.
+        numbers: (m,) numbers of the passages' sentences that hold tokens.
+        matches: (m, question tokens) best token of each sentence for each token of the question.
+    """
+
+    passages: NDArray[np.float32]
+    numbers: NDArray[np.int64]
+    matches: NDArray[np.float32]
+
+    @classmethod
+    def nothing(cls, n: int = 0) -> Late:
+        """Return the result where there is nothing to compare."""
+        return cls(np.zeros(n, np.float32), np.zeros(0, np.int64), np.zeros((0, 0), np.float32))
+
+    def sentences(self) -> dict[int, float]:
+        """Return the score of each sentence by its number."""
+        return dict(zip(self.numbers.tolist(), self.matches.mean(axis=1).tolist(), strict=True)) if len(self.numbers) else {}
+
+
+def late_scores(snapshot: Snapshot, encoded: Encoded, rows: NDArray[np.int64]) -> Late:
     """Score passages and their sentences by late interaction.
 
-    Returns:
-        (n,) mean over question tokens of the best token of each passage, and the same for
-        every sentence of these passages.
+    Args:
+        snapshot: where the token vectors lie.
+        encoded: the question.
+        rows: (n,) passage numbers.
     """
     if not len(rows) or not len(encoded.tokens):
-        return np.zeros(len(rows), dtype=np.float32), {}
+        return Late.nothing(len(rows))
     spans = list(zip(snapshot.token_rows[rows].tolist(), snapshot.token_rows[rows + 1].tolist(), strict=True))
     lengths = np.asarray([b - a for a, b in spans])
     tokens = np.concatenate([snapshot.tokens[a:b] for a, b in spans]).astype(np.float32)
     owners = np.concatenate([snapshot.owners[a:b] for a, b in spans]) + np.repeat(snapshot.sentence_rows[rows], lengths)
     if not len(tokens):
-        return np.zeros(len(rows), dtype=np.float32), {}
+        return Late.nothing(len(rows))
     # (tokens, question): the maximum over a run of rows is taken several times faster than over columns.
     similarity = tokens @ (encoded.tokens.T / np.float32(127))
     cuts = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
@@ -37,4 +64,4 @@ def late_scores(snapshot: Snapshot, encoded: Encoded, rows: NDArray[np.int64]) -
     starts = np.searchsorted(cuts, np.concatenate([[0], np.cumsum(lengths)])[:-1][filled])
     passages = np.zeros(len(rows), dtype=np.float32)
     passages[filled] = np.maximum.reduceat(best, starts, axis=0).mean(axis=1)
-    return passages, dict(zip(owners[cuts].tolist(), best.mean(axis=1).tolist(), strict=True))
+    return Late(passages, owners[cuts], best)

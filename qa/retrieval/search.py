@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,14 +16,13 @@ from numpy.typing import NDArray
 
 from qa.embedding import Embedder, Encoded
 from qa.embedding.chinese import ChineseReader
-from qa.index.lexical import LexicalIndex
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
-from qa.retrieval.late import late_scores
+from qa.retrieval.late import Late, late_scores
 from qa.retrieval.query import Query, QueryReader
-from qa.retrieval.translation import Group, translate
 from qa.retrieval.translation import scores as group_scores
+from qa.retrieval.translation import translate, words_of
 
 Floats = NDArray[np.float32]
 
@@ -64,6 +64,7 @@ CHINESE = "中国的人工智能模型发展很快，许多企业已经开始使
 CROSS = 1.0
 """Factor of the strength of a ranking in the other language. Higher finds more that only stands there,
 lower keeps it from pushing in where the question's own language has the answer."""
+LEAST_CLOSE = 0.3  # what unrelated texts reach in late interaction, and what counts where nothing was compared
 CROWDING = 0.03
 """Taken from a hit's score for every section of the same page or document above it."""
 NEAR_DUPLICATE = 0.8  # share of common character quadruples from which two passages say the same
@@ -78,19 +79,24 @@ class Ranking:
         rows: (n,) passage numbers.
         scores: (n,) fused scores, 0 to 1.
         signals: name to (n,) raw scores.
-        sentences: number of a sentence (row of ``sentence_vectors``) to its late-interaction score.
+        matches: late interaction with the sentences of these passages; nothing where the model cannot read.
         encoded: the question through the encoder.
         readable: whether the model can read the question; else its signals are 0.
-        strength: share of the question that the best passage meets, 0 to 1.
+        strength: how well the best passage meets the question; comparable between the languages.
     """
 
     rows: NDArray[np.int64]
     scores: Floats
     signals: dict[str, Floats]
-    sentences: dict[int, float]
+    matches: Late
     encoded: Encoded
     readable: bool
     strength: float
+
+    @cached_property
+    def sentences(self) -> dict[int, float]:
+        """Late-interaction score of each sentence by its number."""
+        return self.matches.sentences()
 
 
 class Searcher:
@@ -147,17 +153,18 @@ class Searcher:
         by_dictionary = isinstance(self._embedder, ChineseReader) and "zh" in (language, query.language)
         weights = self._regimes["unreadable" if not readable else "read" if by_dictionary else "readable"]
         if not admitted.any():
-            return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), _nothing(), {}, encoded, readable, 0.0)
-        groups = () if own else translate(query)
-        lexical, possible = self._words(snapshot.words, query, groups)
+            return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), _nothing(), Late.nothing(), encoded, readable, 0.0)
+        groups = words_of(query) if own else translate(query)
+        met, possible = group_scores(snapshot.words, groups)
         signals = {name: np.zeros(len(admitted), dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
-        signals["lexical"] = lexical
+        signals["lexical"] = snapshot.words.scores(query.tokens, query.weights) if own else met
         if weights.dense:
             signals["dense"] = snapshot.vectors.scores(encoded.pooled)
         if weights.sentence:
             signals["sentence"] = snapshot.sentence_vectors.best(encoded.pooled)
         if weights.context:
-            signals["context"] = self._words(snapshot.titles, query, groups)[0][snapshot.title_of]
+            titles = snapshot.titles.scores(query.tokens, query.weights) if own else group_scores(snapshot.titles, groups)[0]
+            signals["context"] = titles[snapshot.title_of]
         first = np.zeros(len(admitted), dtype=np.float32)
         for name, values in signals.items():
             share = getattr(weights, name)
@@ -166,16 +173,17 @@ class Searcher:
         first[~admitted] = -1.0
         rows = _best(first, CANDIDATES)
         rows = rows[first[rows] > 0]
-        late, of_sentences = late_scores(snapshot, encoded, rows)
+        found = late_scores(snapshot, encoded, rows)
+        late = found.passages
         fused = self._with_neighbours(rows, (first[rows] + weights.late * minmax(late)).astype(np.float32))
-        strength = min(1.0, float(lexical[rows].max()) / possible) * (1.0 if own else CROSS) if len(rows) and possible else 0.0
+        strength = _strength(met[rows], possible, late) * (1.0 if own else CROSS)
         order = np.argsort(-fused, kind="stable")
         chosen = {name: values[rows][order] for name, values in signals.items()}
         return Ranking(
             rows[order],
             fused[order],
             {**chosen, "late": late[order]},
-            of_sentences if readable else {},
+            found if readable else Late.nothing(),
             encoded,
             readable,
             strength,
@@ -204,13 +212,6 @@ class Searcher:
     def _readable(self, text: str) -> bool:
         return self._embedder.unknown_share(text) < MAX_UNKNOWN
 
-    @staticmethod
-    def _words(index: LexicalIndex, query: Query, groups: Sequence[Group]) -> tuple[Floats, float]:
-        """Score an index by the question's words, or by groups of their translations; and what could be reached."""
-        if groups:
-            return group_scores(index, groups)
-        return index.scores(query.tokens, query.weights), index.possible(query.own_tokens, query.weights)
-
     def search(self, text: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
         """Return the best k passages for a query, best first."""
         query = self.reader.read(text)
@@ -221,7 +222,7 @@ class Searcher:
         """Present the best k passages of one ranking a language.
 
         Scores of different languages are not comparable as they stand: each ranking is scaled by
-        its strength, the share of the question that its best passage meets. Passages that say the
+        its strength, how well its best passage meets the question. Passages that say the
         same are shown once, and every section of a page or document that is shown already costs
         the next one of it a little.
         """
@@ -283,6 +284,14 @@ class Searcher:
         passage = self.snapshot.passages[row]
         text = self.snapshot.documents[passage.document_id].text[passage.start : passage.end]
         return frozenset(text[i : i + 4] for i in range(max(1, len(text) - 3)))
+
+def _strength(met: Floats, possible: float, late: Floats) -> float:
+    """Return the share of the question's words that the best passage meets, less where none comes close in meaning."""
+    if not len(met) or not possible:
+        return 0.0
+    share = min(1.0, float(met.max()) / possible)
+    return share * max(float(late.max()), LEAST_CLOSE)
+
 
 def minmax(scores: Floats, admitted: NDArray[np.bool_] | None = None) -> Floats:
     """Scale scores to 0..1 over the admitted ones; equal scores become 1 where they are positive, else 0."""

@@ -68,6 +68,14 @@ def translate(query: Query) -> tuple[Group, ...]:
     return tuple(reversed(distinct.values()))
 
 
+def words_of(query: Query) -> tuple[Group, ...]:
+    """Return the words of a question as they stand, to compare with what ``translate`` gives."""
+    if query.language == "en":
+        return tuple(Group(t, (Alternative((t,), 1.0),), 1.0) for t in dict.fromkeys(query.own_tokens))
+    found = {g.written: (g.weight, _joined(search_tokens(g.written))) for g in _to_english(query.text)}
+    return tuple(Group(written, (Alternative(tokens, 1.0),), weight) for written, (weight, tokens) in found.items() if tokens)
+
+
 def scores(words: LexicalIndex, groups: Sequence[Group]) -> tuple[NDArray[np.float32], float]:
     """Score every text of an index.
 

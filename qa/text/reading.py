@@ -98,6 +98,18 @@ def read_chinese(text: str, dictionary: Dictionary, gloss: Callable[[str], str] 
     return Reading("".join(parts), tuple(starts), tuple(sources), tuple(copied))
 
 
+def content_spans(text: str, dictionary: Dictionary) -> list[tuple[int, int]]:
+    """Return where the Chinese words of a text stand, function words left out."""
+    spans = []
+    for match in re.finditer(f"[{CJK}]+", dictionary.simplified(text)):
+        at = match.start()
+        for word in dictionary.words(match.group()):
+            if word not in PLAIN:
+                spans.append((at, at + len(word)))
+            at += len(word)
+    return spans
+
+
 def usual_gloss(word: str, dictionary: Dictionary) -> str:
     """Return what a word usually means; the word itself where the dictionary has nothing."""
     if word in PLAIN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 
@@ -31,9 +32,19 @@ def run(settings: Settings, host: str, port: int) -> None:
     sys.stdout.flush()
     if settings.auth is not None and not is_loopback(host):
         sys.stderr.write("notice: passwords reach this server unencrypted unless a proxy with TLS stands before it\n")
+    _log_to_stderr()
     # No access log: questions and file names are nobody's business.
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _log_to_stderr() -> None:
+    """Show the warnings of this package; the page refers to them where something unexpected went wrong."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    package = logging.getLogger("qa")
+    package.addHandler(handler)
+    package.setLevel(logging.WARNING)
 
 
 def listen(host: str, port: int) -> socket.socket:

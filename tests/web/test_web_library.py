@@ -41,7 +41,7 @@ def test_files_are_added_listed_and_removed(open_page, library):
     page = open_library(open_page, library)
     assert "Nothing yet" in page.locator(".q-own-none").text_content()
     words = add(page, ("a.txt", b"First note."), ("b.txt", b"First note."), ("c.exe", b"MZ"), ("scan.pdf", b"unreadable"))
-    assert words[0].startswith("Added, 1 passages")
+    assert words[0].startswith("Added, 1 passage ")
     assert words[1].startswith("Already there as \u201cFirst note.\u201d")
     assert words[2].startswith("This format cannot be read")
     assert words[3] == "Holds no text; add a file that does"

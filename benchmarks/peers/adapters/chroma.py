@@ -38,4 +38,4 @@ def open(model, folder):
 
 def query(store, question):
     found = store.query(query_texts=[question], n_results=5)
-    return [{"text": t, **m} for t, m in zip(found["documents"][0], found["metadatas"][0])]
+    return [{"text": t, **m} for t, m in zip(found["documents"][0], found["metadatas"][0], strict=True)]

@@ -5,7 +5,7 @@ import { number, t, topicName, language } from "./strings.js";
 import { startConversations } from "./conversations.js";
 import { startEvidence } from "./evidence.js";
 import { startScope } from "./scope.js";
-import { turnArticle } from "./turn.js";
+import { next, turnArticle } from "./turn.js";
 
 const SILENCE_MS = 15000;
 
@@ -161,7 +161,9 @@ export function startAsk(page) {
     const answer = await page.call("suggest", { turn: turn.id, scope: scope.value(), asked });
     if (!answer.questions?.length || !state.turns.includes(turn)) return;
     state.suggestions[turn.id] = answer.questions;
-    redraw(turn);
+    // Added at the end, with nothing drawn again: the reader's focus may be in the turn.
+    const more = next({ suggestions: answer.questions, last: turn === state.turns.at(-1) && !state.pending, actions });
+    if (more) $("turn-" + turn.id)?.append(more);
   }
 
   function retry(turn) {

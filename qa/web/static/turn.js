@@ -103,7 +103,8 @@ function reasons(place, turn, vote, actions) {
   place.replaceChildren(form);
 }
 
-function next({ suggestions, last, actions }) {
+/** The questions that one could ask next, at the end of the last turn. */
+export function next({ suggestions, last, actions }) {
   if (!last || !suggestions?.length) return null;
   return h("div", { class: "q-next" }, h("h4", { class: "q-label" }, t("next")),
     h("ul", {}, suggestions.map((question) => h("li", {}, h("button", { type: "button", class: "q-example", on: { click: () => actions.ask(question) } }, question)))));

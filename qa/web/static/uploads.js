@@ -180,7 +180,7 @@ export function startUploads(page, around) {
 
   function result(one) {
     if (one.status === "added" || one.status === "updated") {
-      return [t("up_" + one.status, number(one.passages)), one.message ? ` · ${sentence(one.message)}` : "", " ",
+      return [t(`up_${one.status}${one.passages === 1 ? "_1" : ""}`, number(one.passages)), one.message ? ` · ${sentence(one.message)}` : "", " ",
         h("button", { type: "button", class: "q-quiet is-accent", on: { click: () => page.reader.open(one.document) } }, t("up_read"))];
     }
     if (one.status === "unchanged") return t("up_unchanged");
