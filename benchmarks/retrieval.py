@@ -38,7 +38,8 @@ from qa.answering.analysis import analyse
 from qa.answering.pipeline import gather
 from qa.documents.corpus import Corpus
 from qa.documents.model import Document, Section
-from qa.embedding import SentenceTransformerEmbedder
+from qa.embedding import Embedder, open_embedder
+from qa.embedding.chinese import ChineseReader
 from qa.index.builder import build_index
 from qa.index.snapshot import Snapshot
 from qa.retrieval.excerpts import Excerpts
@@ -108,7 +109,7 @@ class Part:
 class Bench:
     """The model, the passage size, and where indexes are built."""
 
-    def __init__(self, embedder: SentenceTransformerEmbedder, folder: Path, max_tokens: int, without: Sequence[str]) -> None:
+    def __init__(self, embedder: Embedder, folder: Path, max_tokens: int, without: Sequence[str]) -> None:
         self.embedder, self.folder, self.max_tokens, self.without = embedder, folder, max_tokens, without
 
     def searcher(self, name: str, documents: Iterable[Document], glossary: Glossary | None = None) -> Searcher:
@@ -369,7 +370,7 @@ def main() -> None:
     unknown = set(args.without) - set(asdict(REGIMES["readable"]))
     if unknown:
         parser.error(f"no signal {sorted(unknown)[0]!r}; there are {', '.join(asdict(REGIMES['en']))}")
-    embedder = SentenceTransformerEmbedder(threads=args.threads)
+    embedder = ChineseReader(open_embedder(threads=args.threads))
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.index or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,24 +1,27 @@
-"""Fit the weights of sentence choice and of confidence on the development questions.
+"""Fit the weights of sentence choice and of confidence.
 
-Purpose: write qa/answering/weights.json. Only the development split is read.
+Purpose: write qa/answering/weights.json. Only the development split and the training questions
+(answering_train.jsonl, see answering_data.py) are read.
 Run: python benchmarks/tune_answering.py [--write]
 
 Sentence weights: softmax regression over the candidate sentences of each question; a sentence is
 right in proportion to the expected patterns that it meets. Confidence: logistic regression on
-whether the chosen evidence is right (an unanswerable question never is). Both are fitted for each
-regime with an L2 pull towards the weights fitted on all regimes. Printed figures are
-cross-validated (five folds by question); the weights written are fitted on the whole split.
+whether the question has an answer, or, across languages, on whether the chosen evidence is right.
+Both are fitted for each regime, the sentence weights with an L2 pull towards those fitted on all
+regimes. Printed figures are cross-validated on the development split (five folds by question); the
+weights written are fitted on the whole of it. Confidence is scaled on held-out development questions, where
+unanswerable ones are as frequent as in the test split and rarer than among the training questions.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import re
 from dataclasses import dataclass
 
 import numpy as np
+from answering_data import TrainingQuestion, load_training
 from scipy.optimize import minimize
 
 from qa.answering import scoring
@@ -26,36 +29,32 @@ from qa.answering.analysis import analyse
 from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.pipeline import HOME, SURE, gather, resolve
 from qa.answering.select import choose, order_candidates
-from qa.answering.sufficiency import AGAINST, confidence_features
 from qa.answering.sufficiency import FEATURES as CONFIDENCE_FEATURES
+from qa.answering.sufficiency import confidence_features
 from qa.assistant import Assistant
 from qa.evaluation.questions import Question, load_questions
 from qa.retrieval.filters import Filters
 
 FOLDS = 5
-SHARED_PULL, OWN_PULL = 0.12, 1.0
 STANDARD_C = 0.1
-TAKEN, SWAPPED = 0.05, 0.3
-"""Weight of a case whose answer was taken away, and of one with another year or name, against 1 for
-a real one. The former look so much like answerable ones that more of them blurs what tells them apart."""
+PULL = 0.6
 
 
 @dataclass
 class Case:
-    question: Question
+    question: Question | TrainingQuestion
     regime: str
     analysis: object
     pool: list[Candidate]
     x: np.ndarray
     y: np.ndarray
-    synthetic: bool = False
 
 
-def standing_alone(assistant: Assistant, question: Question) -> str:
+def standing_alone(assistant: Assistant, question: Question | TrainingQuestion) -> str:
     return resolve(assistant._searcher, question.question, question.history, Filters())
 
 
-def collect(assistant: Assistant, questions: list[Question]) -> list[Case]:
+def collect(assistant: Assistant, questions: list[Question | TrainingQuestion]) -> list[Case]:
     searcher = assistant._searcher
     cases = []
     for question in questions:
@@ -72,7 +71,9 @@ def collect(assistant: Assistant, questions: list[Question]) -> list[Case]:
     return cases
 
 
-def gain(question: Question, candidate: Candidate) -> float:
+def gain(question: Question | TrainingQuestion, candidate: Candidate) -> float:
+    if isinstance(question, TrainingQuestion):
+        return question.gain(candidate)
     if not question.answerable:
         return 0.0
     text = " ".join(candidate.text.split())
@@ -100,30 +101,16 @@ def fit_softmax(cases: list[Case], prior: np.ndarray, pull: float) -> np.ndarray
     return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(prior)).x
 
 
-def fit_logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray, prior: np.ndarray, pull: float) -> np.ndarray:
-    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        z = x @ w[:-1] + w[-1]
-        p = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
-        value = -(weight * (y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9))).sum()
-        grad = np.append(x.T @ (weight * (p - y)), (weight * (p - y)).sum())
-        d = w - prior
-        d[-1] = 0
-        return float(value + pull * (d**2).sum()), grad + 2 * pull * d
-
-    bounds = [(None, 0) if name in AGAINST else (0, None) for name in CONFIDENCE_FEATURES] + [(None, None)]
-    return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds).x
-
-
-def fit_standardised(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def fit_logistic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Fit a logistic regression on standardised features; return weights and bias for raw ones."""
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
-        value = -(weight * (y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9))).sum()
+        value = -(y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)).sum()
         pull = np.append(w[:-1], 0.0) / STANDARD_C
-        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (weight * (p - y)) + pull
+        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (p - y) + pull
 
     w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B").x
     return np.append(w[:-1] / deviation, w[-1] - (w[:-1] * mean / deviation).sum())
@@ -134,88 +121,30 @@ def install(weights: dict[str, dict[str, object]]) -> None:
     scoring._models = lambda: models  # type: ignore[assignment]
 
 
-def ablated(cases: list[Case]) -> list[Case]:
-    """Take the answering sentences away: what is left is on the topic and does not answer.
-
-    These are near misses of the kind that users ask (right topic, attribute or year that nothing
-    states), made from development questions only.
-    """
-    made = []
-    for case in cases:
-        keep = [i for i in range(len(case.pool)) if case.y[i] == 0]
-        if case.question.answerable and 3 <= len(keep) < len(case.pool):
-            pool = [case.pool[i] for i in keep]
-            made.append(Case(case.question, case.regime, case.analysis, pool, case.x[keep], case.y[keep], True))
-    return made
-
-
-def swapped(assistant: Assistant, questions: list[Question]) -> list[Case]:
-    """Ask for another year or another name than the corpus has: near misses of the other two kinds.
-
-    Kept only where no sentence meets every demand of the changed question.
-    """
-    rng = random.Random(5)
-    entries = [e for e in assistant.snapshot.glossary.entries if e.is_name and e.en and e.zh]
-    made = []
-    for question in questions:
-        if not question.answerable or question.history or question.cross_lingual:
-            continue
-        query = assistant._searcher.reader.read(question.question)
-        texts = []
-        if query.years:
-            year = max(query.years)
-            texts.append(question.question.replace(str(year), str(rng.choice([y for y in range(2015, 2028) if y not in query.years]))))
-        named = [m for m in query.mentions if m.entry.is_name and m.entry.kind in ("company", "lab", "model", "product", "chip", "place", "agency")]
-        named = [m for m in named if m.entry.en not in ("China", "United States")]
-        if named:
-            old = named[0]
-            new = rng.choice([e for e in entries if e.kind == old.entry.kind and e != old.entry])
-            texts.append(question.question[: old.start] + (new.zh if query.language == "zh" else new.en) + question.question[old.end :])
-        for text in texts:
-            analysis = analyse(assistant._searcher.reader.read(text))
-            found = gather(assistant._searcher, analysis, Filters(), analysis.language, 3)
-            pool = [c for _, c in found.ordered]
-            if len(pool) < 3 or max(c.met.identity for c in pool) > 0.6:
-                continue
-            x = np.asarray([[c.features[f] for f in FEATURES] for c in pool])
-            made.append(Case(question, found.regime, analysis, pool, x, np.zeros(len(pool)), True))
-    return made
-
-
 def rechoose(assistant: Assistant, case: Case) -> tuple[bool, dict[str, float]]:
     ordered = order_candidates(case.pool, case.regime)
     chosen = choose(case.analysis, ordered, 3, scoring.model(case.regime).extra)
     text = " ".join(" ".join(c.text.split()) for c in chosen)
-    right = case.question.answerable and not case.synthetic and case.question.met_by(text)
+    right = case.question.answerable and case.question.met_by(text)
     return right, confidence_features(case.analysis, chosen, case.pool, ordered, assistant.snapshot)
 
 
-def train(assistant: Assistant, cases: list[Case], changed: list[Case], extra: float, pull: float = 0.6) -> dict[str, dict[str, object]]:
+def train(assistant: Assistant, cases: list[Case], extra: float) -> dict[str, dict[str, object]]:
     start = np.asarray([5.0 if f in ("late", "lexical", "coverage") else 0.3 for f in FEATURES])
     shared = fit_softmax(cases, start, 0.1)
-    regimes = {r: fit_softmax([c for c in cases if c.regime == r], shared, pull) for r in scoring.REGIMES}
+    regimes = {r: fit_softmax([c for c in cases if c.regime == r], shared, PULL) for r in scoring.REGIMES}
     weights = {
         r: {"sentence": dict(zip(FEATURES, map(float, w), strict=True)), "confidence": {}, "bias": 0.0, "threshold": 0.5, "extra": extra}
         for r, w in regimes.items()
     }
     install(weights)
-    judged = [*cases, *ablated(cases), *changed]
-    rows = [(case.regime, *rechoose(assistant, case)) for case in judged]
-    share = np.asarray([1.0] * len(cases) + [TAKEN] * (len(judged) - len(cases) - len(changed)) + [SWAPPED] * len(changed))
-    x = np.asarray([[f[name] for name in CONFIDENCE_FEATURES] for _, _, f in rows])
-    y = np.asarray([float(right) for _, right, _ in rows])
-    regime = np.asarray([r for r, _, _ in rows])
-    shared = fit_logistic(x, y, share, np.zeros(len(CONFIDENCE_FEATURES) + 1), SHARED_PULL)
+    rows = [(case, *rechoose(assistant, case)) for case in cases]
     for name in scoring.REGIMES:
-        mask = regime == name
-        if name == "en":
-            # Enough questions to learn on their own whether there is an answer at all. Elsewhere the
-            # target is a right answer, which also tells the language that holds it from the other.
-            answerable = np.asarray([float(c.question.answerable and not c.synthetic) for c in judged])
-            keep = mask & (share != TAKEN)
-            w = fit_standardised(x[keep], answerable[keep], share[keep])
-        else:
-            w = fit_logistic(x[mask], y[mask], share[mask], shared, OWN_PULL)
+        mine = [(case, right, f) for case, right, f in rows if case.regime == name]
+        x = np.asarray([[f[k] for k in CONFIDENCE_FEATURES] for _, _, f in mine])
+        # Across languages the target is a right answer, which tells the language that holds it from the other.
+        y = np.asarray([float(right if "-" in name else case.question.answerable) for case, right, _ in mine])
+        w = fit_logistic(x, y)
         weights[name]["confidence"] = dict(zip(CONFIDENCE_FEATURES, map(float, w[:-1]), strict=True))
         weights[name]["bias"] = float(w[-1])
     install(weights)
@@ -307,14 +236,14 @@ def main() -> None:
     args = parser.parse_args()
     assistant = Assistant.open()
     questions = load_questions("dev")
-    cases = collect(assistant, questions)
-    changed = swapped(assistant, questions)
-    print(f"{len(cases)} cases, {len(ablated(cases))} with the answer taken away, {len(changed)} with another year or name")
+    training = load_training(assistant.snapshot.glossary)
+    cases = collect(assistant, [*questions, *training])
+    print(f"{len(questions)} development and {len(training)} training questions, {len(cases)} cases")
     held: list = []
     for fold in range(FOLDS):
         part = [q for i, q in enumerate(questions) if i % FOLDS == fold]
         ids = {q.id for q in part}
-        train(assistant, [c for c in cases if c.question.id not in ids], [c for c in changed if c.question.id not in ids], args.extra)
+        train(assistant, [c for c in cases if c.question.id not in ids], args.extra)
         held += evaluate(assistant, part)
     scale, shift = platt(held)
     held = [(q, [(calibrate(c, scale, shift), *rest) for c, *rest in entry]) for q, entry in held]
@@ -323,7 +252,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"cross-validated {name}: {value:.4f}")
     print("thresholds", {k: round(v, 2) for k, v in thresholds.items()})
-    weights = train(assistant, cases, changed, args.extra)
+    weights = train(assistant, cases, args.extra)
     for name, threshold in thresholds.items():
         weights[name]["threshold"] = threshold
         weights[name]["confidence"] = {k: v * scale for k, v in weights[name]["confidence"].items()}

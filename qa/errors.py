@@ -5,12 +5,21 @@
     ├── BadQuestion          a question is empty, too long or holds no words
     ├── CorpusError          a corpus file breaks a rule (names file and line)
     ├── UnknownDocument      no document has the id
+    ├── UnreadableFile       a file or page cannot be read as a document, or breaks a limit
+    ├── AddressRefused       an address may not be fetched
+    ├── LibraryProblem       the library of the user's documents cannot do what was asked
+    │   ├── LibraryBusy      another process is changing it
+    │   └── LibraryDamaged   its files cannot be read or written
     ├── ModelUnavailable     an embedding model cannot be loaded or is not what it should be
     ├── IndexProblem
     │   ├── IndexMissing     nothing has been built yet
     │   ├── IndexStale       built from another corpus, model or setting
     │   ├── IndexDamaged     files are missing or changed
     │   └── IndexBusy        another process is building
+    ├── LanguageModelError   a language model gives no answer
+    │   ├── ModelUnreachable no answer in time, or no connection
+    │   ├── ModelRefuses     the provider refuses: a wrong key, an unknown model, a used-up quota
+    │   └── BadReply         what came back is no answer: malformed, cut off, empty
     ├── EvaluationError      a question file cannot be used
     └── MissingExtra         an optional dependency is not installed
 
@@ -40,6 +49,26 @@ class UnknownDocument(QAError):
     """No document has the id."""
 
 
+class UnreadableFile(QAError):
+    """A file, or what an address gave, cannot be read as a document or breaks a limit; the message begins with its name."""
+
+
+class AddressRefused(QAError):
+    """An address may not be fetched: its scheme, host, redirects, robots.txt or kind of content forbid it."""
+
+
+class LibraryProblem(QAError):
+    """The library of the user's documents cannot do what was asked."""
+
+
+class LibraryBusy(LibraryProblem):
+    """Another process is changing the library."""
+
+
+class LibraryDamaged(LibraryProblem):
+    """The library's files cannot be read or written."""
+
+
 class ModelUnavailable(QAError):
     """An embedding model cannot be loaded, or its weights are not the expected ones."""
 
@@ -62,6 +91,22 @@ class IndexDamaged(IndexProblem):
 
 class IndexBusy(IndexProblem):
     """Another process holds the build lock."""
+
+
+class LanguageModelError(QAError):
+    """A language model gives no answer; never holds a key."""
+
+
+class ModelUnreachable(LanguageModelError):
+    """The model's server cannot be reached or does not answer in time."""
+
+
+class ModelRefuses(LanguageModelError):
+    """The provider refuses the request: a wrong key, an unknown model, a used-up quota."""
+
+
+class BadReply(LanguageModelError):
+    """What the model's server sent is no answer: malformed, cut off or empty."""
 
 
 class EvaluationError(QAError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from qa.errors import SettingsError
@@ -27,13 +27,49 @@ def default_index() -> Path:
     return Path(platformdirs.user_data_dir("qa", appauthor=False)) / "index"
 
 
+def default_library() -> Path:
+    """Return the folder of the user's own documents: in the user's data folder, in a checkout as well."""
+    return Path(platformdirs.user_data_dir("qa", appauthor=False)) / "library"
+
+
+class Quirks(BaseModel):
+    """What a language model accepts and how it answers. Fields that a table leaves out keep the preset's value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    reasoning: Literal["field", "tags"] = Field(
+        default="field",
+        description="where the reasoning stands: in a field of its own, or in the text before </think>, with or without an opening <think>",
+    )
+    system: bool = Field(default=True, description="takes a system message; else the rules stand above the question")
+    sampling: bool = Field(default=True, description="takes temperature; it is then 0")
+    seed: bool = Field(default=False, description="takes a seed")
+    usage: bool = Field(default=True, description="takes stream_options, and then reports token counts at the end of a stream")
+    max_tokens: int = Field(default=1500, ge=64, le=200_000, description="longest reply in tokens, reasoning included")
+    max_tokens_param: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    extra: dict[str, Any] = Field(default={}, description="further fields of the request's body")
+
+
+class Provider(Quirks):
+    """A server of language models: the table [llm.NAME] of qa.toml. Its quirks hold for all its models."""
+
+    base_url: str = Field(default="", description="address up to and with /v1")
+    key_env: str = Field(default="", description="environment variable that holds the key; a server of your own may need none")
+    timeout_s: float = Field(default=60, gt=0, le=3600, description="longest wait for the next piece of an answer")
+    total_s: float = Field(default=300, gt=0, le=3600, description="longest wait for a whole answer")
+    retries: int = Field(default=2, ge=0, le=8, description="further tries after 429, 5xx or a lost connection, with growing pauses")
+    models: dict[str, Quirks] = Field(default={}, description="name or pattern (* and ?) of a model to its own quirks; the first name is used")
+
+
 class Settings(BaseSettings):
     """Values with ranges; builds nothing."""
 
-    model_config = SettingsConfigDict(env_prefix="QA_", toml_file="qa.toml", extra="forbid", frozen=True)
+    # A rejected value may be a key that was put in the wrong place: error texts leave it out.
+    model_config = SettingsConfigDict(env_prefix="QA_", toml_file="qa.toml", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     corpus: Path = Field(default_factory=default_corpus, description="folder of the source documents")
     index: Path = Field(default_factory=default_index, description="folder of the built index")
+    library: Path = Field(default_factory=default_library, description="folder of your own documents and their index")
     model: str = Field(
         default="all-MiniLM-L6-v2",
         min_length=1,
@@ -45,6 +81,17 @@ class Settings(BaseSettings):
     max_sentences: int = Field(default=3, ge=1, le=10, description="most sentences of a plain answer")
     host: str = Field(default="127.0.0.1", description="address that the page is served on")
     port: int = Field(default=7860, ge=1, le=65_535, description="first port to try")
+    auth: Path | None = Field(default=None, description="file of the users who may log in; everyone may use the page without one")
+    insecure: bool = Field(default=False, description="allow an address that other machines reach without a log-in")
+    allowed_hosts: tuple[str, ...] = Field(default=(), description="names under which a proxy on this machine passes requests on")
+    read_only: bool = Field(default=False, description="nobody adds or removes documents in the page")
+    session_hours: float = Field(default=12, ge=0.1, le=24 * 30, description="how long a log-in lasts")
+    requests_per_minute: int = Field(default=600, ge=10, le=1_000_000, description="requests of one user or address")
+    uploads_at_once: int = Field(default=3, ge=1, le=50, description="uploads that the server receives at the same time")
+    max_files: int = Field(default=20, ge=1, le=500, description="files of one upload")
+    max_file_mb: int = Field(default=50, ge=1, le=100, description="largest file of an upload, in 1,000,000 bytes")
+    max_library_mb: int = Field(default=2000, ge=1, le=1_000_000, description="size of all uploaded files together, in 1,000,000 bytes")
+    llm: dict[str, Provider] = Field(default={}, description="servers of language models, over and above the presets")
 
     @classmethod
     def settings_customise_sources(

@@ -25,9 +25,14 @@ SNIPPET = 300  # characters of a passage in a list
 _LABELS = {
     "en": {
         "as of": "as of ", "conflict": "Sources disagree:", "nearest": "Nearest passages", "understood": "Understood as: ",
-        "confidence": "confidence ",
+        "confidence": "confidence ", "newer": "newer", "primary": "primary source", "older": "outdated by",
+        "note": "Note: ", "tokens": "{} + {} tokens", "partly": "only partly supported", "unsupported": "not supported by the evidence",
     },
-    "zh": {"as of": "截至 ", "conflict": "来源说法不一：", "nearest": "最接近的段落", "understood": "理解为：", "confidence": "置信度 "},
+    "zh": {
+        "as of": "截至 ", "conflict": "来源说法不一：", "nearest": "最接近的段落", "understood": "理解为：",
+        "confidence": "置信度 ", "newer": "较新", "primary": "一手来源", "older": "已有更新数据，见",
+        "note": "注：", "tokens": "{} + {} 个词元", "partly": "仅部分得到证据支持", "unsupported": "没有证据支持",
+    },
 }  # fmt: skip
 
 
@@ -73,21 +78,31 @@ def show_answer(console: Console, answer: Answer) -> None:
             show_place(console, f"{hit.rank}. ", hit.title, hit.section, hit.as_of, labels["as of"])
             _paragraph(console, Text(snippet(hit.text), "dim"), "   ")
     else:
-        _paragraph(console, _marked(answer))
+        _paragraph(console, _marked(answer, labels))
         console.print()
         for citation in answer.citations:
             _show_citation(console, citation, labels["as of"])
     for conflict in answer.conflicts:
         console.print(Text(labels["conflict"], "bold yellow"))
         for value in conflict.values:
-            _paragraph(console, f"{value.value} ({value.date}) [{value.citation}]", "    ", "  - ")
+            note = f", {labels[value.note]}" if value.note else ""
+            _paragraph(console, f"{value.value} ({value.date}{note}) [{value.citation}]", "    ", "  - ")
         console.print()
-    if not answer.abstained:
+    if answer.comparison:
+        for side in answer.comparison.sides:
+            _paragraph(console, f"{side.name}: {side.value} ({side.date}) [{side.citation}]", "    ", "  - ")
+        _paragraph(console, Text(answer.comparison.computed, "italic"))
+        console.print()
+    for note in answer.notes:
+        _paragraph(console, Text(labels["note"] + note, "yellow"))
+    if not answer.abstained or answer.usage:
         about = [f"{labels['confidence']}{answer.confidence:.2f}", answer.mode, f"{answer.timings_ms.get('total', 0.0):.0f} ms"]
+        if answer.usage:
+            about.append(labels["tokens"].format(answer.usage.prompt_tokens, answer.usage.completion_tokens))
         console.print(Text(" · ".join(about), "dim"))
 
 
-def _marked(answer: Answer) -> Text:
+def _marked(answer: Answer, labels: Mapping[str, str]) -> Text:
     """Join the sentences with their [n] marks; what answers is set in bold."""
     whole = Text()
     for sentence in answer.sentences:
@@ -97,6 +112,10 @@ def _marked(answer: Answer) -> Text:
         whole.append(" " if whole else "").append_text(text)
         for number in sentence.citations:
             whole.append(f" [{number}]", "cyan")
+        if sentence.superseded_by is not None:
+            whole.append(f" ({labels['older']} [{sentence.superseded_by}])", "dim")
+        if sentence.support != "supported":
+            whole.append(f" ({labels[sentence.support]})", "yellow")
     return whole or Text(answer.text)
 
 

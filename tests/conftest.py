@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from samples import HashEmbedder, open_hash, write_corpus
+from samples import HashEmbedder, open_hash, valid_document, write_corpus
 
+from qa import cli
 from qa.assistant import Assistant
 from qa.documents import load_corpus
 from qa.index import build_index
@@ -21,10 +24,11 @@ hypothesis_settings.load_profile("steady")
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch, tmp_path):
-    """Keep tests apart from the user's settings and index."""
+    """Keep tests apart from the user's settings, index and documents."""
     for name in [n for n in os.environ if n.startswith("QA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("QA_INDEX", str(tmp_path / "index-of-no-test"))
+    monkeypatch.setenv("QA_LIBRARY", str(tmp_path / "library-of-no-test"))
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +86,28 @@ def hash_model(monkeypatch):
     for name in ("build_embedder", "question_embedder"):
         monkeypatch.setattr(f"qa.assistant.{name}", lambda settings: HashEmbedder())
     monkeypatch.setattr("qa.assistant.model_identity", lambda model: HashEmbedder().identity)
+
+
+@pytest.fixture
+def run(corpus, index, monkeypatch, capfd):
+    """Run a command on the sample corpus in this process; returns (code, stdout, stderr)."""
+    monkeypatch.setenv("QA_CORPUS", str(corpus))
+    monkeypatch.setenv("QA_INDEX", str(index))
+
+    def run(*arguments, stdin: bytes | None = None):
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfd.readouterr()
+        code = cli.main([str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def good(tmp_path):
+    folder = tmp_path / "good"
+    (folder / "en").mkdir(parents=True)
+    (folder / "en" / "good.md").write_text(valid_document(), encoding="utf-8")
+    return folder

@@ -3,7 +3,8 @@
 import pytest
 
 from qa.answering.analysis import Period, analyse
-from qa.answering.conflicts import rivals, told
+from qa.answering.comparison import compare
+from qa.answering.conflicts import disagreement, rivals, superseded, told
 from qa.answering.demands import demands_of, met, unknown_names
 from qa.answering.evidence import Candidate
 from qa.answering.facts import parts_of_year
@@ -151,9 +152,9 @@ def candidate(text, row, passage=0):
 def test_a_sentence_that_says_that_accounts_differ_is_a_conflict():
     pair = told(candidate("The number of deleted items is given as 960,000 in most reports and as 96,000 by AIHubX.", 1))
     assert [q.value for q in pair] == [960_000, 96_000]
-    pair = told(candidate("The date is reported differently: one site has 29 January 2026, others have 2 February 2026.", 1))
+    pair = told(candidate("The date is reported differently: one site has 29 January 2026, others have 2 February 2026.", 1), dated=True)
     assert [q.value for q in pair] == [20260129, 20260202]
-    assert told(candidate("Exports rose from 50,000 in May to 60,000 in June.", 1)) is None
+    assert told(candidate("Exports rose from 50,000 in May to 60,000 in June.", 1)) == ()
 
 
 def test_rivals_are_the_same_quantity_at_the_same_time():
@@ -162,3 +163,54 @@ def test_rivals_are_the_same_quantity_at_the_same_time():
     later = candidate("Huawei delivered about 900,000 chips in China in 2026, says IDC.", 10, passage=3)
     other = candidate("Cambricon sold some 700,000 boards abroad in 2025.", 11, passage=4)
     assert [r[0].row for r in rivals(best, [best, same, later, other])] == [9]
+
+
+def chosen(*texts):
+    found = [candidate(text, 10 * n, passage=n) for n, text in enumerate(texts)]
+    for one in found:
+        one.features["coverage"] = 1.0
+    return found
+
+
+def test_a_question_on_disagreement_gets_the_values_of_one_quantity():
+    analysis = read("How many Ascend chips will Huawei make in 2026? Bloomberg and SemiAnalysis don't agree.")
+    assert analysis.disputed
+    assert not read("How many Ascend chips did Huawei make?").disputed
+    found = disagreement(
+        chosen(
+            "Bloomberg expected Huawei to make 600,000 chips in 2026.",
+            "SemiAnalysis expected only 300,000 chips from Huawei in 2026.",
+            "Huawei was founded in Shenzhen.",
+        ),
+        set(),
+        dated=False,
+    )
+    assert [q.value for _, q in found] == [600_000, 300_000]
+
+
+def test_a_rounded_value_is_no_conflict():
+    best, rounded = chosen("ByteDance planned to spend USD 22.7 billion in 2026.", "ByteDance planned to spend USD 23 billion in 2026.")
+    assert rivals(best, [best, rounded]) == []
+
+
+def test_an_older_value_of_the_same_quantity_is_outdated():
+    older = "China had 249 million users of generative AI in December 2024, CNNIC said."
+    newer = "China had 515 million users of generative AI in June 2025, CNNIC said."
+    other = "DeepSeek had 97 million users abroad in March 2026."
+    assert superseded(chosen(older, newer, other)) == {0: 1}
+
+
+def test_the_sides_of_a_comparison_get_their_difference():
+    glossary = GLOSSARY
+    analysis = read("Which had more revenue in 2023, Alibaba or Baidu?")
+    found = compare(analysis, chosen("Alibaba had 5.5 billion yuan in 2023, and Baidu 4 billion yuan."), glossary)
+    assert [(s.name, s.value, s.citation) for s in found.sides] == [("Alibaba", "5.5 billion yuan", 1), ("Baidu", "4 billion yuan", 1)]
+    assert found.difference == 1.5e9
+    assert found.computed == "Computed from [1]: a difference of 1.5 billion yuan (1.4 times)."
+    assert compare(analysis, chosen("Alibaba had 5.5 billion yuan in 2023, and Baidu had 7% more staff."), glossary) is None
+
+
+def test_a_figure_belongs_to_the_name_that_follows_in_or_for():
+    analysis = read("Which had more revenue in 2023, Alibaba or Baidu?")
+    found = compare(analysis, chosen("In 2023 it was 67% for Alibaba, 39% for Baidu and 36% elsewhere."), GLOSSARY)
+    assert [(s.name, s.value) for s in found.sides] == [("Alibaba", "67%"), ("Baidu", "39%")]

@@ -51,6 +51,17 @@ _BOUND = re.compile(
 )
 
 
+# Questions that ask how accounts differ: "what do A and B each say", "two different years", "媒体给的数字一致吗".
+_DISPUTED = re.compile(
+    r"\b(?:disagree|conflict(?:s|ing)?|contradict\w*|circulat\w+|two different|different (?:figures|numbers|values|dates|accounts|estimates|counts)|"
+    r"(?:sources|reports|accounts|media|estimates|figures|numbers|they) (?:differ|vary|agree)|(?:does|do)n.t (?:seem to )?agree|"
+    r"each (?:say|report|give|count|put|estimate)|(?:which|what) (?:is|are) (?:right|correct|they))\b"
+    r"|\bwhat (?:did|do|does) .+ and (?:what )?(?:did|do|does) .+ (?:say|count|reckon|estimate|report|give)\b"
+    r"|[两几]种(?:说法|数字)|不同(?:的)?说法|说法(?:不一|一致|有)|一致吗|是否一致|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|哪个(?:数字|数|说法)|到底|究竟",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Period:
     """A bound on the dates of statements, as YYYYMMDD numbers; 0 and 99999999 are open."""
@@ -70,6 +81,11 @@ class Analysis:
     sides: tuple[Entry, ...]
 
     @property
+    def disputed(self) -> bool:
+        """Whether the question asks how accounts differ."""
+        return _DISPUTED.search(self.query.text) is not None
+
+    @property
     def language(self) -> Literal["en", "zh"]:
         """The language of the answer's own words."""
         return self.query.language
@@ -82,7 +98,7 @@ def analyse(query: Query) -> Analysis:
     sides = _sides(query)
     if kind == "comparison" and len(sides) < 2:
         sides = ()
-    elif len(sides) >= 2 and kind in ("number", "general", "definition", "entity", "why", "list"):
+    elif len(sides) >= 2 and kind in ("number", "general", "definition", "entity", "list"):
         kind = "comparison"
     order: Literal["", "latest", "earliest"] = ""
     if _LATEST.search(text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qa.answering.analysis import Analysis
 from qa.answering.answer import Citation, Sentence
@@ -43,9 +43,16 @@ def speaks_for(candidate: Candidate) -> str:
 
 
 def compose(
-    analysis: Analysis, chosen: Sequence[Candidate], scores: Sequence[float], snapshot: Snapshot
+    analysis: Analysis, chosen: Sequence[Candidate], scores: Sequence[float], snapshot: Snapshot, outdated: Mapping[int, int] | None = None
 ) -> tuple[str, list[Sentence], list[Citation]]:
     """Join the chosen sentences to the answer's text.
+
+    Args:
+        analysis: the question.
+        chosen: the sentences in order.
+        scores: how well each fits, 0 to 1.
+        snapshot: where they stand.
+        outdated: position of a sentence with an outdated value to that of the newer one.
 
     Returns:
         The text with [n] marks, the sentences, and the citations.
@@ -60,6 +67,7 @@ def compose(
             citations=(n,),
             support=support(c.text, [c.text], snapshot.glossary),
             marks=tuple(marks(analysis, c.text)),
+            superseded_by=outdated[n - 1] + 1 if outdated and n - 1 in outdated else None,
         )
         for n, c in enumerate(chosen, 1)
     ]

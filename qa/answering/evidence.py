@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from qa.answering.analysis import Analysis
 from qa.answering.demands import Met, demands_of, met
-from qa.answering.facts import dates_of, quantities_of, tokens_of
+from qa.answering.expected import expected_of, fit
+from qa.answering.facts import dates_of, tokens_of
 from qa.documents.model import Document
 from qa.index.snapshot import Snapshot
 from qa.retrieval.search import Ranking, minmax
@@ -70,7 +71,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
     concepts = concept_tokens(analysis)
     weight = [max(snapshot.words.idf(t) for t in group) for group in concepts]
     total = sum(weight) or 1.0
-    wanted = demands_of(analysis)
+    wanted, expected = demands_of(analysis), expected_of(analysis)
     rarity = {m: max((snapshot.words.idf(t) for t in tokens_of(query.text[m.start : m.end])), default=0.0) for m in wanted.measures}
     found: list[Candidate] = []
     for order, row in enumerate(rows):
@@ -114,7 +115,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
                         "identity": judged.identity,
                         "product": judged.product,
                         "period": _period_fit(analysis, text),
-                        "kind": _kind_fit(analysis, text),
+                        "kind": fit(expected, analysis, text, snapshot.glossary),
                         "latest": 0.0,
                         "earliest": 0.0,
                         "neighbour": 0.0,
@@ -238,15 +239,3 @@ def _period_fit(analysis: Analysis, text: str) -> float:
         or (d.kind == "date" and d.value % 100 == 0 and period.since <= d.value + 31 and d.value <= period.until)
     ]
     return 1.0 if inside else -1.0
-
-
-def _kind_fit(analysis: Analysis, text: str) -> float:
-    """1 if the sentence holds what the kind of question asks for, beyond what the question says."""
-    kind = analysis.kind
-    if kind in ("number", "comparison", "change"):
-        said = {q.value for q in quantities_of(analysis.query.text)}
-        return float(any(q.value not in said for q in quantities_of(text)))
-    if kind == "date":
-        said = {d.value for d in dates_of(analysis.query.text)}
-        return float(any(d.value not in said for d in dates_of(text)))
-    return 0.5

@@ -12,9 +12,11 @@ import numpy as np
 
 from qa.answering.analysis import Analysis, analyse
 from qa.answering.answer import Answer, Conflict
+from qa.answering.comparison import compare
 from qa.answering.compose import compose
-from qa.answering.conflicts import conflict, rivals, told
+from qa.answering.conflicts import conflict, disagreement, rivals, superseded, told
 from qa.answering.evidence import Candidate, candidates
+from qa.answering.facts import dates_of, quantities_of
 from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
@@ -27,6 +29,8 @@ from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
 
 SHOWN_HITS = 8
+TELLING = 12
+"""Best sentences among which one may tell that the answer's value is disputed."""
 SURE = 0.8
 """Confidence from which evidence in the question's language is taken without a look at the other."""
 HOME = 0.1
@@ -174,11 +178,14 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
             kind=analysis.kind,
             timings_ms=clock.total(),
         )
-    conflicts = _conflicts(chosen, [c for _, c in ordered[:40]])
+    conflicts = _conflicts(analysis, chosen, ordered, model(evidence.regime).extra)
     score_of = {c.row: s for s, c in ordered}
     best = ordered[0][0]
     scores = [float(certainty * np.exp(min(0.0, score_of.get(c.row, best) - best))) for c in chosen]
-    text, sentences, citations = compose(analysis, chosen, scores, snapshot)
+    compared = None if conflicts else compare(analysis, chosen, snapshot.glossary)
+    text, sentences, citations = compose(analysis, chosen, scores, snapshot, _outdated(analysis, chosen, conflicts))
+    if compared:
+        text = f"{text} {compared.computed}"
     clock.lap("compose")
     return Answer(
         question=question,
@@ -190,6 +197,7 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
         abstained=False,
         missing=(),
         conflicts=tuple(conflicts),
+        comparison=compared,
         confidence=round(certainty, 4),
         language=analysis.language,
         mode="extractive",
@@ -198,21 +206,47 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
     )
 
 
-def _conflicts(chosen: list[Candidate], pool: Sequence[Candidate]) -> list[Conflict]:
-    """Find values that disagree with the best sentence; the rival sentence joins the answer."""
-    for number, candidate in enumerate(chosen[:3], 1):
-        pair = told(candidate)
-        if pair:
-            return [conflict(candidate, number, [(candidate, number, *pair)])]
-    best = chosen[0]
-    entries = []
-    for other, own_quantity, other_quantity in rivals(best, pool)[:2]:
-        number = next((n for n, c in enumerate(chosen, 1) if c.row == other.row), 0)
+def _conflicts(
+    analysis: Analysis, chosen: list[Candidate], ordered: Sequence[tuple[float, Candidate]], extra: float
+) -> list[Conflict]:
+    """Find values that disagree; a sentence that tells of them joins the answer if it is not in it."""
+    text = analysis.query.text
+    said = {q.value for q in (*quantities_of(text), *dates_of(text))}
+    dated = analysis.kind == "date"
+    for candidate in chosen[:3]:
+        values = told(candidate, said, dated)
+        if values:
+            number = chosen.index(candidate) + 1
+            return [conflict(candidate.text, [(candidate, number, q) for q in values])]
+    differing = disagreement(chosen, said, dated) if analysis.disputed else []
+    if differing:
+        return [conflict(chosen[0].text, [(c, chosen.index(c) + 1, q) for c, q in differing])]
+    given = {q.value for c in chosen[:2] for q in (*quantities_of(c.text), *dates_of(c.text))} - said
+    for score, candidate in ordered[:TELLING]:
+        values = told(candidate, said, dated) if score >= ordered[0][0] - extra else ()
+        # Elsewhere the text may tell that the very value which the answer gives is disputed.
+        if any(q.value in given for q in values):
+            number = _joined(chosen, candidate)
+            return [conflict(candidate.text, [(candidate, number, q) for q in values])]
+    found = [(chosen[0], 1, own, other, there) for there, own, other in rivals(chosen[0], [c for _, c in ordered[:40]])[:2]]
+    found = [f for f in found if f[4] in chosen or not any(same(f[4], c) for c in chosen[1:])]
+    if found:
         # The rival belongs right into the answer, even when the selection left it out.
-        if not number:
-            if any(same(other, c) for c in chosen[1:]):
-                continue
-            chosen.append(other)
-            number = len(chosen)
-        entries.append((other, number, own_quantity, other_quantity))
-    return [conflict(best, 1, entries)] if entries else []
+        entries = [(found[0][0], 1, found[0][2])] + [(there, _joined(chosen, there), other) for *_, other, there in found]
+        return [conflict(chosen[0].text, entries)]
+    return []
+
+
+def _joined(chosen: list[Candidate], candidate: Candidate) -> int:
+    """Return the citation number of a sentence, adding it to the answer where it is missing."""
+    for number, other in enumerate(chosen, 1):
+        if other.row == candidate.row:
+            return number
+    chosen.append(candidate)
+    return len(chosen)
+
+
+def _outdated(analysis: Analysis, chosen: Sequence[Candidate], conflicts: Sequence[Conflict]) -> dict[int, int]:
+    """Return which sentences are outdated by which, unless the question asks for a time or a development."""
+    asks_when = analysis.query.years or analysis.period or analysis.order == "earliest" or analysis.kind in ("change", "comparison", "date")
+    return {} if asks_when or conflicts else superseded(chosen)

@@ -29,7 +29,7 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
     chosen = [best]
     if analysis.kind == "change":
         return _over_time(ordered, MANY, extra)
-    many = analysis.kind in ("list", "why")
+    many = analysis.kind in ("list", "why") or analysis.disputed
     margin = extra * (1.5 if many else 1.0)
     for score, candidate in ordered[1:]:
         if len(chosen) >= (MANY if many else limit) or score < best_score - margin:

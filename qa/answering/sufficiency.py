@@ -19,8 +19,6 @@ FEATURES = (
     "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
     "low_coverage", "low_cosine", "low_identity",
 )  # fmt: skip
-AGAINST = frozenset({"worst_unmet", "unknown", "untranslated", "low_coverage", "low_cosine", "low_identity"})
-"""Features that can only speak against the evidence; all others can only speak for it."""
 
 
 def confidence_features(

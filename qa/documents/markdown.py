@@ -163,8 +163,10 @@ def _body(
         add(line[position:].rstrip() + "\n")
         blank = False
     text = "".join(parts).rstrip("\n") + "\n"
+    # Empty headings at the end may lie in what was stripped.
+    starts = [(h, min(start, len(text)), min(below, len(text))) for h, start, below in starts]
     ends = [start for _, start, _ in starts[1:]] + [len(text)]
-    sections = [Section(heading=h, start=below, end=end) for (h, _, below), end in zip(starts, ends, strict=False)]
+    sections = [Section(heading=h, start=below, end=max(below, end)) for (h, _, below), end in zip(starts, ends, strict=False)]
     before = starts[0][1] if starts else len(text)
     if text[:before].strip():
         sections.insert(0, Section(heading="", start=0, end=before))

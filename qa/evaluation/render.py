@@ -181,7 +181,9 @@ def _comparison_tables(comparison: Mapping[str, Any]) -> Iterator[Table]:
 
 def _title(report: Mapping[str, Any]) -> str:
     part = f", one in {report['subset']}" if report["subset"] > 1 else ""
-    return f"Evaluation on {report['set']}: {report['summary']['questions']} questions{part}"
+    model = report.get("llm")
+    by = f", {model['answered']} answered by {model['name']} and {model['extractive']} without it" if model else ""
+    return f"Evaluation on {report['set']}: {report['summary']['questions']} questions{part}{by}"
 
 
 def _made(report: Mapping[str, Any]) -> str:

@@ -62,6 +62,9 @@ def evaluate(
     subset: int | None = None,
     determinism: bool = False,
     progress: Progress | None = None,
+    llm: str | None = None,
+    strict: bool = False,
+    limit: int | None = None,
 ) -> Result:
     """Ask every question of a set, judge the answers and write the report.
 
@@ -76,6 +79,9 @@ def evaluate(
         subset: ask only every n-th question.
         determinism: ask everything a second time; answers that differ are a failure.
         progress: called with questions done and their total (twice as many with determinism).
+        llm: the language model that writes the answers; None for extractive ones.
+        strict: leave out the model's sentences that are not supported.
+        limit: ask at most so many questions, spread over the set.
 
     Raises:
         MissingExtra: the extra "eval" is not installed.
@@ -85,8 +91,9 @@ def evaluate(
     require_extras()
     if subset is not None and subset < 1:
         raise EvaluationError(f"subset must be at least 1, not {subset}")
-    step_size = subset or 1
-    questions = load_questions(name)[::step_size]
+    questions = load_questions(name)
+    step_size = max(subset or 1, -(-len(questions) // limit) if limit else 1)
+    questions = questions[::step_size]
     label = name if name in SETS else Path(name).name
     baseline = read_baseline(compare) if compare else None
     if baseline:
@@ -99,7 +106,7 @@ def evaluate(
             raise EvaluationError(f"{out}: cannot be made a folder ({error.strerror}); give another one") from error
         known = read_baseline(out / "baseline.json") if (out / "baseline.json").exists() else None
 
-    outcomes, second = _ask_all(assistant, questions, determinism, progress)
+    outcomes, second = _ask_all(assistant, questions, determinism, progress, llm, strict)
     summary = summarise(outcomes)
     comparison = compare_with(label, outcomes, baseline) if baseline else None
     differing = [a.question.id for a, b in zip(outcomes, second, strict=True) if fingerprint([a]) != fingerprint([b])] if second else []
@@ -110,6 +117,7 @@ def evaluate(
     report: dict[str, Any] = {
         "set": label,
         "subset": step_size,
+        "llm": _llm_report(llm, strict, outcomes) if llm else None,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "version": __version__,
         "machine": {"python": platform.python_version(), "system": platform.system(), "processors": os.cpu_count()},
@@ -139,8 +147,24 @@ def require_extras() -> None:
             raise MissingExtra(f'evaluation needs {package}, which is not installed; run: pip install "china-ai-qa[eval]"')
 
 
+def _llm_report(llm: str, strict: bool, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Say how much of the report is the model's: where it failed or found no evidence, answers are extractive."""
+    answers = [o.answer for o in outcomes]
+    own = sum(a.mode.startswith("llm:") for a in answers)
+    used = [a.usage for a in answers if a.usage]
+    return {
+        "name": llm,
+        "strict": strict,
+        "answered": own,
+        "extractive": len(answers) - own,
+        "sentences": {s: sum(x.support == s for a in answers for x in a.sentences) for s in ("supported", "partly", "unsupported")},
+        "prompt_tokens": sum(u.prompt_tokens for u in used),
+        "completion_tokens": sum(u.completion_tokens for u in used),
+    }
+
+
 def _ask_all(
-    assistant: Assistant, questions: Sequence[Question], determinism: bool, progress: Progress | None
+    assistant: Assistant, questions: Sequence[Question], determinism: bool, progress: Progress | None, llm: str | None, strict: bool
 ) -> tuple[list[Outcome], list[Outcome]]:
     """Ask everything once, or twice for determinism; the second list is empty otherwise."""
     done = 0
@@ -151,9 +175,10 @@ def _ask_all(
         if progress:
             progress(done, len(questions) * (2 if determinism else 1))
 
-    def ask(question: Question) -> Answer:
+    def ask(question: Question, writer: str | None = llm) -> Answer:
+        options: dict[str, Any] = {"llm": writer, "strict": strict} if writer else {}
         try:
-            return assistant.ask(question.question, history=question.history)
+            return assistant.ask(question.question, history=question.history, **options)
         except BadQuestion as error:
             raise EvaluationError(f"question {question.id}: {error}") from error
 
@@ -164,9 +189,11 @@ def _ask_all(
             return False
 
     def supports(statement: str, quotes: Sequence[str]) -> bool:
+        if llm:
+            return assistant.says(statement, quotes)
         return support(statement, quotes, assistant.snapshot.glossary) == "supported"
 
-    ask(questions[0])  # the first answer loads the model; its time is nobody's latency
+    ask(questions[0], None)  # the first answer loads the embedding model; its time is nobody's latency
     once = partial(run, questions, ask, quote_holds, supports, step)
     return once(), once() if determinism else []
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from qa.text.dictionary import dictionary
 from qa.text.glossary import Entry, Glossary, Mention
-from qa.text.language import CJK, has_cjk
+from qa.text.language import has_cjk
 from qa.text.quantities import years
+from qa.text.reading import read_chinese
 from qa.text.tokens import search_tokens
 
 EXPANSION_WEIGHT = 0.5
 """Weight of a word that the glossary adds, against 1 for a word of the question."""
 IDEOGRAPH_WEIGHT = 0.3
 """Weight of a single ideograph, against 1 for a pair of neighbours: most words are pairs."""
-
-_LATIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.%+-]*")
-_IDEOGRAPHS = re.compile(f"[{CJK}]+")
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,10 @@ class Query:
         tokens: its search tokens and those that the glossary adds.
         weights: factor of each added token and of single ideographs; 1 where absent.
         own_tokens: the tokens of the question itself.
-        translation: the question's names and terms in the other language ("" if none is known).
+        translation: a Chinese question in English words, names as the glossary has them; "" for an English one,
+            since Chinese passages are encoded in English words as well.
         mentions: glossary entries in the question.
         years: years that it names.
-        known_tokens: its own tokens that stand in a glossary entry, so have a translation.
     """
 
     text: str
@@ -44,7 +42,6 @@ class Query:
     translation: str
     mentions: tuple[Mention, ...]
     years: frozenset[int] = field(default=frozenset())
-    known_tokens: frozenset[str] = field(default=frozenset())
 
     @property
     def names(self) -> tuple[Entry, ...]:
@@ -70,24 +67,18 @@ class QueryReader:
                     if token not in own:
                         weights[token] = EXPANSION_WEIGHT * _weight(token)
         tokens = tuple(dict.fromkeys([*own, *weights]))
-        translation = self._translate(text, mentions, language)
-        known = frozenset(t for m in mentions for t in search_tokens(text[m.start : m.end]))
-        return Query(text, language, tokens, weights, tuple(own), translation, mentions, frozenset(years(text)), known)
+        translation = _in_english(text, mentions) if language == "zh" else ""
+        return Query(text, language, tokens, weights, tuple(own), translation, mentions, frozenset(years(text)))
 
-    def _translate(self, text: str, mentions: tuple[Mention, ...], language: str) -> str:
-        """Put the known names and terms into the other language, in order; keep Latin words and numbers."""
-        parts: list[str] = []
-        position = 0
-        for mention in mentions:
-            parts += _LATIN.findall(text[position : mention.start]) if language == "zh" else []
-            other = mention.entry.en if language == "zh" else mention.entry.zh
-            if other:
-                parts.append(other)
-            position = mention.end
-        if language == "zh":
-            parts += _LATIN.findall(text[position:])
-            parts += [str(y) for y in sorted(years(text)) if str(y) not in parts]
-        return " ".join(dict.fromkeys(parts))
+
+def _in_english(text: str, mentions: tuple[Mention, ...]) -> str:
+    """Put a Chinese question into English words, its names and terms first."""
+    named, position = "", 0
+    for mention in mentions:
+        english = mention.entry.en or text[mention.start : mention.end]
+        named += f"{text[position : mention.start]} {english} "
+        position = mention.end
+    return " ".join(read_chinese(named + text[position:], dictionary()).text.split())
 
 
 def _weight(token: str) -> float:

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.embedding import Embedder, Encoded
+from qa.embedding.chinese import ChineseReader
+from qa.index.lexical import LexicalIndex
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.late import late_scores
 from qa.retrieval.query import Query, QueryReader
-from qa.text.tokens import search_tokens
+from qa.retrieval.translation import Group, translate
+from qa.retrieval.translation import scores as group_scores
 
 Floats = NDArray[np.float32]
 
@@ -49,13 +52,16 @@ WEIGHTS = Weights(dense=0.17, sentence=0.11, lexical=0.19, context=0.14, late=0.
 UNREADABLE = Weights(dense=0.10, sentence=0.0, lexical=0.70, context=0.0, late=0.20)
 """For a text that the model cannot read, such as Chinese under MiniLM: a third of its ideographs are
 in the vocabulary, which says a little."""
-REGIMES = {"readable": WEIGHTS, "unreadable": UNREADABLE}
+READ = Weights(dense=0.17, sentence=0.11, lexical=0.30, context=0.05, late=0.37)
+"""For Chinese that an English model reads through the dictionary: its vectors say less than those of English."""
+REGIMES = {"readable": WEIGHTS, "unreadable": UNREADABLE, "read": READ}
 NEIGHBOUR = 0.1
 """Share that the better of a passage's two neighbours has in its score: an answer is often told in several."""
 ALONE = 0.6  # what a passage without neighbours is given in place of theirs, as a share of its own score
 MAX_UNKNOWN = 0.2  # share of unknown tokens from which the model counts as unable to read
+CHINESE = "中国的人工智能模型发展很快，许多企业已经开始使用。"  # tells whether a model reads Chinese
 
-CROSS = 0.8
+CROSS = 1.0
 """Factor of the strength of a ranking in the other language. Higher finds more that only stands there,
 lower keeps it from pushing in where the question's own language has the answer."""
 CROWDING = 0.03
@@ -100,6 +106,7 @@ class Searcher:
         self._embedder = embedder
         self._regimes = regimes
         self.reader = QueryReader(snapshot.glossary)
+        self._reads_chinese = embedder.unknown_share(CHINESE) < MAX_UNKNOWN
         self._encoded: dict[str, Encoded] = {}
 
     def admitted(self, filters: Filters) -> NDArray[np.bool_]:
@@ -121,7 +128,7 @@ class Searcher:
         """Rank the passages of one language for a question.
 
         Passages of the question's language are compared with the question as it stands, those of
-        the other language with its translation (names and terms that the glossary knows).
+        the other language with its words as the glossary and the dictionary translate them.
 
         Args:
             query: the question.
@@ -133,14 +140,16 @@ class Searcher:
         own = language == query.language
         text = query.text if own else query.translation or query.text
         snapshot = self.snapshot
-        readable = self._readable(text)
+        readable = self._readable(text) and (language == "en" or self._reads_chinese)
         # In place of a translation that the model cannot read it compares the question, which is encoded
         # already: that finds names, numbers and marks common to both languages.
         encoded = self._encode(text if readable else query.text)
-        weights = self._regimes["readable" if readable else "unreadable"]
+        by_dictionary = isinstance(self._embedder, ChineseReader) and "zh" in (language, query.language)
+        weights = self._regimes["unreadable" if not readable else "read" if by_dictionary else "readable"]
         if not admitted.any():
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), _nothing(), {}, encoded, readable, 0.0)
-        lexical = snapshot.words.scores(query.tokens, query.weights)
+        groups = () if own else translate(query)
+        lexical, possible = self._words(snapshot.words, query, groups)
         signals = {name: np.zeros(len(admitted), dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
         signals["lexical"] = lexical
         if weights.dense:
@@ -148,7 +157,7 @@ class Searcher:
         if weights.sentence:
             signals["sentence"] = snapshot.sentence_vectors.best(encoded.pooled)
         if weights.context:
-            signals["context"] = snapshot.titles.scores(query.tokens, query.weights)[snapshot.title_of]
+            signals["context"] = self._words(snapshot.titles, query, groups)[0][snapshot.title_of]
         first = np.zeros(len(admitted), dtype=np.float32)
         for name, values in signals.items():
             share = getattr(weights, name)
@@ -159,7 +168,7 @@ class Searcher:
         rows = rows[first[rows] > 0]
         late, of_sentences = late_scores(snapshot, encoded, rows)
         fused = self._with_neighbours(rows, (first[rows] + weights.late * minmax(late)).astype(np.float32))
-        strength = self._strength(query, rows, lexical, None if own else text)
+        strength = min(1.0, float(lexical[rows].max()) / possible) * (1.0 if own else CROSS) if len(rows) and possible else 0.0
         order = np.argsort(-fused, kind="stable")
         chosen = {name: values[rows][order] for name, values in signals.items()}
         return Ranking(
@@ -195,22 +204,12 @@ class Searcher:
     def _readable(self, text: str) -> bool:
         return self._embedder.unknown_share(text) < MAX_UNKNOWN
 
-    def _strength(self, query: Query, rows: NDArray[np.int64], lexical: Floats, translation: str | None) -> float:
-        """Return the share of the question's words that the best passage meets.
-
-        In the other language it is the share of the translation's words, less where the translation
-        holds little of the question.
-        """
-        if not len(rows):
-            return 0.0
-        words = self.snapshot.words
-        if translation is None:
-            return min(1.0, float(lexical[rows].max()) / (words.possible(query.own_tokens, query.weights) or 1.0))
-        tokens = search_tokens(translation)
-        met = min(1.0, float(words.scores(tokens)[rows].max()) / (words.possible(tokens) or 1.0))
-        known = [t for t in query.own_tokens if t in query.known_tokens]
-        held = words.possible(known, query.weights) / (words.possible(query.own_tokens, query.weights) or 1.0)
-        return CROSS * met * float(np.sqrt(min(1.0, held)))
+    @staticmethod
+    def _words(index: LexicalIndex, query: Query, groups: Sequence[Group]) -> tuple[Floats, float]:
+        """Score an index by the question's words, or by groups of their translations; and what could be reached."""
+        if groups:
+            return group_scores(index, groups)
+        return index.scores(query.tokens, query.weights), index.possible(query.own_tokens, query.weights)
 
     def search(self, text: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
         """Return the best k passages for a query, best first."""

@@ -80,6 +80,11 @@ def dates(text: str) -> list[Quantity]:
     return found
 
 
+def is_month(word: str) -> bool:
+    """Tell whether a word is the English name of a month."""
+    return word.lower() in _MONTHS
+
+
 def years(text: str) -> set[int]:
     """Return the years that a text names, in full dates too."""
     return {int(d.value) // 10_000 for d in dates(text)}
@@ -102,7 +107,24 @@ def quantities(text: str) -> list[Quantity]:
         if kind == "count":
             unit = _counted(text, end)
         found.append(Quantity(start, end, kind, value, unit))
+    for n in range(len(found) - 1, 0, -1):
+        found[n - 1] = _range_start(text, found[n - 1], found[n])
     return found
+
+
+_RANGE = re.compile(r"\s?(?:to|[-–~至到])\s?", re.IGNORECASE)
+
+
+def _range_start(text: str, first: Quantity, last: Quantity) -> Quantity:
+    """Give the first number of a range what only the last one says: "593 to 594 billion", "10 to 20 percent"."""
+    if not _RANGE.fullmatch(text[first.end : last.start]):
+        return first
+    number = re.match(r"[\d,.]*\d", text[last.start : last.end].lstrip("US$HKDRMBCNYE¥€ "))
+    written = float(number.group().replace(",", "")) if number else 0.0
+    scale = last.value / written if written else 1.0
+    value = first.value * scale if first.value < written <= 1000 * first.value else first.value
+    kind, unit = (last.kind, last.unit) if first.kind == "count" else (first.kind, first.unit)
+    return Quantity(first.start, first.end, kind, value, unit)
 
 
 def _unit(before: str, after: str) -> tuple[Kind, str]:
@@ -116,9 +138,13 @@ def _unit(before: str, after: str) -> tuple[Kind, str]:
     return "count", ""
 
 
+_NO_UNIT = frozenset(
+    "and for from the was were are has had have with while whereas but out over per than that which who against among under".split()
+)  # what follows a number that counts nothing named
 _NEXT_WORD = re.compile(r"\s?([a-zA-Z]{3,}|[\u4e00-\u9fff]{1,2})")
 
 
 def _counted(text: str, end: int) -> str:
     match = _NEXT_WORD.match(text, end)
-    return match.group(1).lower() if match else ""
+    word = match.group(1).lower() if match else ""
+    return "" if word in _NO_UNIT else word

@@ -13,7 +13,8 @@ _ABBREVIATION = re.compile(
 )
 # A full stop ends a sentence before white space and something that can begin one; the ideographic
 # marks end it wherever they stand. Closing quotes and brackets belong to the sentence.
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+[”’」』）\"']*")
+# A run is tried once, from its first mark: trying each place of a long row of dots would take time by its square.
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s|$)|[。！？]+[”’」』）\"']*")
 _STARTS_SENTENCE = re.compile(r"\s+[\"'“‘(\[]*[A-Z0-9\u3400-\u9fff]|\s*$")
 _LIST_ITEM = re.compile(r"\s*(?:[-*•+|#>]|\d{1,3}[.)、]|[（(]\d{1,2}[)）])\s*")
 _SHORT_LINE = 60  # characters; a shorter line without a full stop is a heading or a table cell

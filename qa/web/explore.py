@@ -70,11 +70,12 @@ class Timeline:
 
     def _read(self, assistant: Assistant) -> None:
         with self._lock:
-            if self._generation == assistant.snapshot.generation:
+            generation = assistant.snapshot.generation  # documents that are read below may already be newer; then they are read once more
+            if self._generation == generation:
                 return
             self._statements = tuple(sorted(_dated(assistant), key=lambda s: (s.date, s.document_id, -s.start), reverse=True))
             self._names = tuple(_names(assistant))
-            self._generation = assistant.snapshot.generation
+            self._generation = generation
 
     def page(self, assistant: Assistant, wanted: dict[str, Any]) -> dict[str, Any]:
         """Return a page of statements.

@@ -35,11 +35,18 @@ def _markdown(turn: Turn) -> str:
     if turn["citations"]:
         lines += [""]
     for citation in turn["citations"]:
-        lines.append(f"{citation['number']}. “{_plain(citation['quote'])}” ({_plain(citation['title'])}, {citation['as_of']})")
+        lines.append(f"{citation['number']}. “{_plain(citation['quote'])}” ({_plain(_place(citation))})")
         for source in citation["sources"]:
             link = f" <{source['url']}>" if source["url"] else ""
             lines.append(f"   - {_plain(source['publisher'])}, “{_plain(source['title'])}”, {source['date']}.{link}")
     return "\n".join(lines)
+
+
+def _place(citation: dict[str, Any]) -> str:
+    """Return where a quote stands: its document, the file and page of a user's own, and the date."""
+    origin = citation.get("origin", "")  # turns of earlier versions have none
+    page = f"p. {citation['page']}" if citation.get("page") else ""
+    return ", ".join(part for part in (citation["title"], origin if origin != citation["title"] else "", page, citation["as_of"]) if part)
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,21 +20,22 @@ from qa.web import library
 from qa.web.engine import Busy, Engine
 from qa.web.explore import Timeline, series_view
 from qa.web.export import TYPES, export
+from qa.web.guard import OWNER_COOKIE
 from qa.web.store import Store
 from qa.web.suggest import Suggester, examples
 from qa.web.views import View, document_view, turn_view
 
 log = logging.getLogger(__name__)
 
-OWNER_COOKIE = "qa_owner"
 SENTENCE_PAUSE_S = 0.04
 """Between the sentences of a streamed answer, so that the page has time to draw each."""
+LOOK_EVERY_S = 5.0
 
 Action = Callable[..., Any]
 
 
 def owner_of(request: gr.Request) -> str:
-    """Return the random name in the browser's cookie; without one nothing is kept for the next visit."""
+    """Return the random name in the browser's cookie, which Guard makes the user's where there is a log-in; "nobody" without one."""
     value = str(request.cookies.get(OWNER_COOKIE, ""))
     return value if re.fullmatch(r"[0-9a-f]{32}", value) else "nobody"
 
@@ -63,6 +65,7 @@ class Handlers:
         self.suggester = Suggester()
         self._recent: dict[str, Answer] = {}
         self._recent_lock = threading.Lock()
+        self._look_again = 0.0
 
     # The Ask tab
 
@@ -107,6 +110,7 @@ class Handlers:
 
     def _answer(self, sent: Mapping[str, Any], owner: str, scope: Filters) -> View:
         assistant = self.engine.assistant
+        self._look_for_changes()
         answer = assistant.ask(str(sent.get("question") or ""), history=self._history(sent, owner), filters=scope)
         turn = turn_view(assistant, answer, scope)
         with self._recent_lock:
@@ -114,6 +118,16 @@ class Handlers:
             while len(self._recent) > 200:
                 del self._recent[next(iter(self._recent))]
         return turn
+
+    def _look_for_changes(self) -> None:
+        """Take up what the commands have added or removed meanwhile; the next question need not wait for that again."""
+        if time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + LOOK_EVERY_S
+        try:
+            self.engine.assistant.reload()
+        except QAError as error:  # the documents that are loaded still answer
+            log.warning("changed documents could not be loaded: %s", error)
 
     def _history(self, sent: Mapping[str, Any], owner: str) -> list[str]:
         turns = self.store.turns(owner, str(sent.get("conversation") or ""))
@@ -187,14 +201,19 @@ class Handlers:
         return self.timeline.page(self.engine.assistant, dict(sent or {}))
 
     def library(self) -> View:
-        """Return all documents as rows and the status of the index."""
+        """Return all documents as rows, the collections, and the status of the index."""
         assistant = self.engine.assistant
-        return {"documents": library.rows(assistant), "index": library.index_status(assistant)}
+        assistant.reload()  # the commands may have added or removed something meanwhile
+        return {
+            "documents": library.rows(assistant),
+            "collections": library.collections(assistant),
+            "index": library.index_status(assistant),
+        }
 
     def read(self, sent: Mapping[str, Any]) -> View:
-        """Return the document ``id`` with the quote at ``start`` to ``end`` marked."""
+        """Return the document ``id`` with the ``quote`` at ``start`` to ``end`` marked."""
         document = self.engine.assistant.document(str(sent.get("id")))
-        return document_view(document, int(sent.get("start", -1)), int(sent.get("end", -1)))
+        return document_view(document, int(sent.get("start", -1)), int(sent.get("end", -1)), str(sent.get("quote") or ""))
 
 
 def actions(handlers: Handlers) -> Sequence[Action]:

@@ -20,6 +20,7 @@ HEAD = """
 <link rel="stylesheet" href="page/base.css">
 <link rel="stylesheet" href="page/ask.css">
 <link rel="stylesheet" href="page/data.css">
+<link rel="stylesheet" href="page/library.css">
 <script src="page/theme.js"></script>
 <script type="module" src="page/main.js"></script>
 """

@@ -10,6 +10,7 @@ import uvicorn
 from qa.errors import SettingsError
 from qa.settings import Settings
 from qa.web.app import create_app
+from qa.web.exposure import check_exposure, is_loopback
 
 PORTS_TRIED = 50
 
@@ -18,16 +19,20 @@ def run(settings: Settings, host: str, port: int) -> None:
     """Serve on the first free port and print the address.
 
     Raises:
-        SettingsError: the host is unknown or no port is free.
+        SettingsError: the host is unknown or no port is free, or other machines could reach the page without a log-in.
         OSError: the folder for conversations cannot be written.
     """
-    app = create_app(settings)
+    check_exposure(settings, host)
+    app = create_app(settings.model_copy(update={"host": host}))
     listener = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
     sys.stdout.write(f"The page is at {address} (Ctrl+C stops it)\n")
     sys.stdout.flush()
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    if settings.auth is not None and not is_loopback(host):
+        sys.stderr.write("notice: passwords reach this server unencrypted unless a proxy with TLS stands before it\n")
+    # No access log: questions and file names are nobody's business.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -19,6 +19,9 @@ SUGGESTED = 3
 CHECKED = 6
 """At most so many candidates are asked for one set of suggestions, to keep the processor free."""
 
+REMEMBERED = 5000
+"""Answers kept; every change of the library brings new ones."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -52,10 +55,14 @@ class Suggester:
         """Tell whether the assistant answers a question; each is asked once for each scope."""
         filters = filters or Filters()
         key = (question, f"{assistant.snapshot.generation}{filters.model_dump_json()}")
-        if key not in self._answered:
+        known = self._answered.get(key)
+        if known is None:
             with self._lock:  # one at a time: suggestions must not slow down answers
-                self._answered[key] = not assistant.ask(question, filters=filters).abstained
-        return self._answered[key]
+                known = not assistant.ask(question, filters=filters).abstained
+                if len(self._answered) >= REMEMBERED:
+                    self._answered.clear()
+                self._answered[key] = known
+        return known
 
     def follow_ups(self, assistant: Assistant, answer: Answer, filters: Filters, asked: Sequence[str]) -> list[str]:
         """Return up to three questions near to an answer that the corpus answers in the same scope."""

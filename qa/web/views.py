@@ -27,6 +27,7 @@ Segment = tuple[str, str]
 SENTENCES_AROUND = 1
 """A card shows so many sentences before and after its quote; the reader has the rest."""
 NEAREST = 3
+PDF = "application/pdf"
 
 
 def segments(text: str, spans: Sequence[Span], kind: str) -> list[Segment]:
@@ -82,10 +83,11 @@ def citation_view(assistant: Assistant, citation: Citation, hits: Sequence[Hit])
     )
     try:
         document = assistant.document(citation.document_id)
-    except UnknownDocument:  # removed since: the quote itself is still evidence
-        passage: list[Segment] = [(citation.quote, "quote")]
-    else:
-        passage = passage_segments(document, citation, hit)
+        same = document.text[citation.start : citation.end] == citation.quote
+    except UnknownDocument:
+        same = False
+    # Removed or replaced since: the quote itself is still evidence.
+    passage = passage_segments(document, citation, hit) if same else [(citation.quote, "quote")]
     return {
         "number": citation.number,
         "quote": citation.quote,
@@ -95,6 +97,9 @@ def citation_view(assistant: Assistant, citation: Citation, hits: Sequence[Hit])
         "start": citation.start,
         "end": citation.end,
         "as_of": citation.as_of,
+        "collection": citation.collection,
+        "origin": citation.origin,
+        "page": citation.page,
         "sources": [source_view(s) for s in citation.sources],
         "score": citation.score,
         "signals": dict(hit.signals) if hit else {},
@@ -138,12 +143,20 @@ def source_view(source: Source) -> View:
     return {"publisher": source.publisher, "title": source.title, "date": source.date, "url": url}
 
 
-def document_view(document: Document, start: int = -1, end: int = -1) -> View:
+def document_view(document: Document, start: int = -1, end: int = -1, quote: str = "") -> View:
     """Return a whole document in paragraphs of segments.
+
+    Where a quote is given and no longer stands at its place, it is marked where it stands now;
+    "changed" says that it stands nowhere.
 
     A segment's kind is "", "quote" for what lies in ``[start, end)``, or "source:N" for a
     footnote mark, whose text is its number in ``sources``.
     """
+    changed = bool(quote) and document.text[start:end] != quote
+    if changed:
+        start = document.text.find(quote)
+        changed = start < 0
+        end = -1 if changed else start + len(quote)
     sections = []
     for section in document.sections:
         paragraphs = []
@@ -152,7 +165,7 @@ def document_view(document: Document, start: int = -1, end: int = -1) -> View:
             if piece.strip():
                 paragraphs.append(_paragraph(document, position, position + len(piece), start, end))
             position += len(piece) + 1
-        sections.append({"heading": section.heading, "paragraphs": paragraphs})
+        sections.append({"heading": section.heading, "page": document.page_at(section.start), "paragraphs": paragraphs})
     return {
         "id": document.id,
         "title": document.title,
@@ -162,6 +175,25 @@ def document_view(document: Document, start: int = -1, end: int = -1) -> View:
         "entities": document.entities,
         "sections": sections,
         "sources": [source_view(s) for s in document.sources],
+        "collection": document.collection,
+        "changed": changed,
+        "file": _file_view(document, start),
+    }
+
+
+def _file_view(document: Document, start: int) -> View | None:
+    """Return where a user's document came from, and the page that the reader begins at; None for the corpus."""
+    origin = document.origin
+    if origin is None:
+        return None
+    return {
+        "name": origin.name,
+        "url": origin.url if origin.url.startswith(("https://", "http://")) else "",
+        "added": origin.added,
+        "version": origin.digest[:12],
+        "pages": [page.number for page in document.pages],
+        "pictures": origin.media_type == PDF and bool(document.pages),
+        "page": document.page_at(start) if start >= 0 else None,
     }
 
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from web.scripted import ScriptedAssistant
@@ -45,7 +46,7 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def start_server(settings, opener):
-    """Return a function that starts a server on a data folder and returns (address, stop)."""
+    """Return a function that starts a server on a data folder, with other settings where given, and returns (address, stop)."""
     import uvicorn
 
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -54,10 +55,11 @@ def start_server(settings, opener):
 
     running = []
 
-    def start(data):
+    def start(data, **other):
+        own = settings.model_copy(update=other)
         old = os.environ.get("QA_DATA")
         os.environ["QA_DATA"] = str(data)
-        app = create_app(settings, Engine(settings, opener))
+        app = create_app(own, Engine(own, opener))
         if old is None:
             del os.environ["QA_DATA"]
         else:
@@ -103,7 +105,7 @@ def open_page(browser, address):
     contexts = []
     trouble = []
 
-    def open_page(path="/", *, at=None, width=1280, height=860, wait=True, **options):
+    def open_page(path="/", *, at=None, width=1280, height=860, wait=True, started=True, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
@@ -113,8 +115,9 @@ def open_page(browser, address):
             "request", lambda r: trouble.append(r.url) if not r.url.startswith(("http://127.0.0.1:", "data:", "blob:")) else None
         )
         page.goto((at or address) + path)
-        page.wait_for_selector("html[data-qa=started]", state="attached")
-        if wait:
+        if started:
+            page.wait_for_selector("html[data-qa=started]", state="attached")
+        if started and wait:
             page.wait_for_function("document.querySelector('#q-status').textContent === ''")
         return page
 
@@ -122,3 +125,19 @@ def open_page(browser, address):
     for context in contexts:
         context.close()
     assert trouble == []
+
+
+@pytest.fixture
+def serious():
+    """Return a function that runs axe-core in a page and returns the elements of what it calls serious or critical, by rule."""
+    axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
+    if not axe.is_file():
+        pytest.skip("axe-core is not installed: npm install axe-core")
+    source = axe.read_text(encoding="utf-8")
+
+    def run(page):
+        page.evaluate(source)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        return {v["id"]: [n["html"][:120] for n in v["nodes"]] for v in found if v["impact"] in ("serious", "critical")}
+
+    return run

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
+import tempfile
+import threading
 import time
+import zlib
+from pathlib import Path
 from types import SimpleNamespace
 
 from qa.answering.answer import Answer, Citation, Conflict, ConflictValue, Sentence
+from qa.assistant import check_question
 from qa.documents.corpus import Series
 from qa.documents.markdown import parse_markdown
-from qa.documents.model import Source
-from qa.errors import UnknownDocument
+from qa.documents.model import Document, Origin, Page, Section, Source
+from qa.errors import LibraryProblem, UnknownDocument, UnreadableFile
+from qa.library.results import Added, Collection
 from qa.retrieval.hits import Hit
 from qa.text.glossary import Entry, Glossary
 
@@ -85,10 +93,102 @@ class ScriptedAssistant:
             Series("two", "Market shares", "percent", shares, (source,), dated=False),
         )
         self.corpus = SimpleNamespace(series=series)
+        self._originals = Path(tempfile.mkdtemp(prefix="scripted-"))
+        self._changing = threading.Lock()
+        self.held = threading.Event()  # cleared, it keeps uploads waiting
+        self.held.set()
+        self.entered = threading.Event()
+        self.paths = []
 
     @property
     def documents(self):
         return tuple(self._documents.values())
+
+    # The library: a text file is kept as it is, a "PDF" has a page a line
+
+    def add(self, sources, *, names=None, collection="library", title=None, language=None, date=None, progress=None):
+        self.entered.set()
+        self.held.wait(10)
+        results = []
+        for n, source in enumerate(sources):
+            name = names[n] if names else str(source)
+            self.paths.append(source)
+            if progress:
+                progress(n, len(sources), name)
+            content = b"From the web. It says little." if "://" in str(source) else Path(source).read_bytes()
+            results.append(self._take(name, content, collection, str(source)))
+        if progress:
+            progress(len(sources), len(sources), "")
+        return results
+
+    def _take(self, name, content, collection, source):
+        with self._changing:
+            text = content.decode("utf-8", "replace")
+            if "unreadable" in text:
+                return Added(source=name, status="refused", message=f"{name}: holds no text; add a file that does")
+            digest = hashlib.sha256(content).hexdigest()
+            key = f"{collection}/{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+            before = self._documents.get(key)
+            twin = next((d for d in self._documents.values() if d.origin and d.origin.digest == digest), None)
+            if before is not None and before.origin.digest == digest:
+                return Added(source=name, status="unchanged", document_id=key)
+            if twin is not None:
+                return Added(source=name, status="duplicate", document_id=twin.id)
+            spans, at = [], 0
+            for line in text.splitlines(keepends=True):
+                spans.append((at, at + len(line)))
+                at += len(line)
+            pdf = name.endswith(".pdf")
+            pages = tuple(Page(number=n, start=a, end=b) for n, (a, b) in enumerate(spans, 1)) if pdf else ()
+            kind = "application/pdf" if pdf else "text/plain"
+            url = source if "://" in source else ""
+            self._documents[key] = Document(
+                id=key, title=text.splitlines()[0][:80], language="en", topic="", as_of="", text=text, collection=collection, pages=pages,
+                sections=tuple(Section(heading="", start=a, end=b) for a, b in spans),
+                origin=Origin(name=name, media_type=kind, digest=digest, added="2026-11-01T10:00:00+00:00", url=url),
+            )  # fmt: skip
+            (self._originals / key.replace("/", "-")).write_bytes(content)
+            self._count()
+            status = "updated" if before is not None else "added"
+            return Added(source=name, status=status, document_id=key, title=self._documents[key].title, passages=len(spans))
+
+    def _count(self):
+        self.snapshot.passages = [SimpleNamespace(document_id=d.id) for d in self.documents]
+
+    def remove(self, ids):
+        for one in ids:
+            if self.document(one).collection == "corpus":
+                raise LibraryProblem(f"{one} belongs to the corpus, which stays as it is")
+        for one in ids:
+            self.original(one).unlink()
+            del self._documents[one]
+        self._count()
+        return list(ids)
+
+    def collections(self):
+        names = sorted({d.collection for d in self.documents})
+        return tuple(
+            Collection(
+                name=name, documents=sum(d.collection == name for d in self.documents), passages=1,
+                bytes=sum(self.original(d.id).stat().st_size for d in self.documents if d.collection == name and d.origin),
+            )
+            for name in names
+        )  # fmt: skip
+
+    def sizes(self):
+        return {d.id: self.original(d.id).stat().st_size for d in self.documents if d.origin}
+
+    def original(self, document_id):
+        self.document(document_id)
+        return self._originals / document_id.replace("/", "-")
+
+    def page_image(self, document_id, page, width=900):
+        if not self.document(document_id).pages:
+            raise UnreadableFile(f"{document_id} has no pages")
+        return png(width, width * 7 // 5, 255 - 20 * page)
+
+    def reload(self):
+        pass
 
     def document(self, document_id):
         try:
@@ -97,6 +197,7 @@ class ScriptedAssistant:
             raise UnknownDocument(f"no document {document_id!r}") from None
 
     def ask(self, question, *, history=(), filters=None):
+        question = check_question(question, self.settings.max_question_chars)
         if "slow" in question:
             time.sleep(1.5)
         if "crash" in question:
@@ -105,6 +206,9 @@ class ScriptedAssistant:
             chosen, kind = self._quotes("hostile", 1), "general"
         elif "develop" in question or "it" in question.split():
             chosen, kind = self._quotes("users", 3), "change"
+        elif "own" in question.split():
+            own = next(d for d in self.documents if d.origin)
+            chosen, kind = self._quotes(own.id, len(own.sentences))[-1:], "general"
         elif "World Cup" in question:
             chosen, kind = [], "entity"
         elif any("\u4e00" <= c <= "\u9fff" for c in question):
@@ -144,7 +248,8 @@ class ScriptedAssistant:
         return [
             Citation(
                 number=n, quote=d.text[a:b], document_id=d.id, title=d.title, section=d.sections[0].heading, start=a, end=b,
-                as_of=d.as_of, sources=d.sources_of(a, b), score=0.8,
+                as_of=d.as_of, sources=d.sources_of(a, b), score=0.8, collection=d.collection,
+                origin=(d.origin.url or d.origin.name) if d.origin else "", page=d.page_at(a),
             )
             for n, (a, b) in enumerate(d.sentences[:count], 1)
         ]  # fmt: skip
@@ -156,6 +261,17 @@ class ScriptedAssistant:
             start=section.start, end=section.end, text=d.text[section.start : section.end], as_of=d.as_of, score=0.5,
             signals={"dense": 0.5, "lexical": 7.0},
         )  # fmt: skip
+
+
+def png(width, height, grey):
+    """Make a plain picture."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + bytes([grey]) * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def _figures(text):

@@ -232,7 +232,7 @@ def test_headers_health_and_cookie(settings, tmp_path, monkeypatch):
     from qa.web import create_app
 
     monkeypatch.setenv("QA_DATA", str(tmp_path))
-    client = TestClient(create_app(Settings(index=tmp_path / "index")))  # never entered, so nothing is loaded
+    client = TestClient(create_app(Settings(index=tmp_path / "index")), base_url="http://127.0.0.1")  # never entered, so nothing is loaded
     page = client.get("/")
     assert "connect-src 'self'" in page.headers["content-security-policy"]
     assert "HttpOnly" in page.headers["set-cookie"]

@@ -113,7 +113,7 @@ export function startAsk(page) {
     const { pending } = state;
     if (!pending || Date.now() - heard < SILENCE_MS) return;
     const status = await page.call("status");
-    if (status.error && state.pending === pending) fail({ phase: "failed", message: t("connection") });
+    if (status.error && state.pending === pending) fail({ phase: "failed", message: status.error });
     else heard = Date.now();
   }, 5000);
 
@@ -185,7 +185,7 @@ export function startAsk(page) {
   /** Write the conversation into the address, so that a reload or a link finds it again. */
   function remember(turn) {
     const address = new URL(location.href);
-    for (const key of ["q", "c", "topic", "lang", "since", "until", "doc"]) address.searchParams.delete(key);
+    for (const key of ["q", "c", "collection", "topic", "lang", "since", "until", "doc"]) address.searchParams.delete(key);
     if (turn) {
       for (const [key, value] of new URL(linkTo(turn)).searchParams) address.searchParams.append(key, value);
       address.searchParams.set("c", turn.conversation);
@@ -229,6 +229,12 @@ export function startAsk(page) {
     if (wanted.get("q")) send(wanted.get("q"));
   }
 
+  function know(documents) {
+    page.documents = documents.filter((one) => one.collection === "corpus").length;
+    scope.know(documents);
+    drawWelcome();
+  }
+
   // Events
 
   $("q-composer").addEventListener("submit", (event) => {
@@ -245,10 +251,9 @@ export function startAsk(page) {
   page.on("language", () => { draw(); conversations.draw(); scope.draw(); });
   page.on("ready", async () => {
     const { documents } = await page.call("library");
-    page.documents = documents?.length;
-    if (documents) scope.know(documents);
-    drawWelcome();
+    if (documents) know(documents);
   });
+  page.on("documents", ({ documents }) => know(documents));
   begin();
 
   return {
@@ -263,7 +268,7 @@ export function startAsk(page) {
 export function linkTo(turn) {
   const address = new URL(location.pathname, location.origin);
   address.searchParams.set("q", turn.standalone ?? turn.question);
-  const names = { topics: "topic", languages: "lang", documents: "doc" };
+  const names = { collections: "collection", topics: "topic", languages: "lang", documents: "doc" };
   for (const [field, key] of Object.entries(names)) for (const value of turn.scope?.[field] ?? []) address.searchParams.append(key, value);
   for (const key of ["since", "until"]) if (turn.scope?.[key]) address.searchParams.set(key, turn.scope[key]);
   return address.href;

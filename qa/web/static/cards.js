@@ -23,7 +23,7 @@ function abstention(turn, actions) {
     turn.nearest.length ? [h("h5", { class: "q-label" }, t("nearest")), h("ul", { class: "q-nearest" }, turn.nearest.map((near) => h("li", {},
       h("button", { type: "button", class: "q-link", dir: "auto", on: { click: () => actions.evidence.openNearest(near) } }, near.title),
       h("p", { dir: "auto" }, near.text),
-      h("p", { class: "q-meta" }, near.section ? near.section + " · " : "", t("as_of", dateText(near.as_of))))))] : null);
+      h("p", { class: "q-meta" }, [near.section, near.as_of ? t("as_of", dateText(near.as_of)) : ""].filter(Boolean).join(" · ")))))] : null);
 }
 
 function conflictCard(turn, conflict) {

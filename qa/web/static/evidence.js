@@ -1,7 +1,7 @@
 // The evidence panel, and the paths between a citation mark and its card.
 
 import { $, h, outside, reducedMotion, reveal, segments } from "./dom.js";
-import { dateText, number, t } from "./strings.js";
+import { collectionName, dateText, number, t } from "./strings.js";
 
 export function startEvidence(page) {
   let shown = null;
@@ -30,11 +30,18 @@ export function startEvidence(page) {
       citation.sources.length
         ? h("ul", { class: "q-sources" }, citation.sources.map((source) => h("li", {},
           h("span", { class: "q-publisher" }, source.publisher), " ", h("time", {}, dateText(source.date)), h("br"), outside(source.url, source.title))))
-        : h("p", { class: "q-meta" }, t("no_sources")),
+        : citation.origin ? origin(citation) : h("p", { class: "q-meta" }, t("no_sources")),
       h("footer", {},
-        h("span", { class: "q-meta" }, t("as_of", dateText(citation.as_of))),
+        citation.as_of ? h("span", { class: "q-meta" }, t("as_of", dateText(citation.as_of))) : null,
         relevance(citation),
-        h("button", { type: "button", class: "q-quiet is-accent", on: { click: () => page.reader.open(citation.document, citation.start, citation.end) } }, t("read"))));
+        h("button", { type: "button", class: "q-quiet is-accent", on: { click: () => page.reader.open(citation.document, citation.start, citation.end, citation.quote) } }, t("read"))));
+  }
+
+  /** The file or address that a quote of the reader's own documents comes from. */
+  function origin(citation) {
+    return h("p", { class: "q-sources q-origin", dir: "auto" },
+      h("span", { class: "q-publisher" }, outside(citation.origin, citation.origin)),
+      h("span", { class: "q-meta" }, [citation.page ? t("page_n", number(citation.page)) : "", collectionName(citation.collection)].filter(Boolean).join(" · ")));
   }
 
   function relevance(citation) {
@@ -78,7 +85,7 @@ export function startEvidence(page) {
   function showTip(mark) {
     const citation = shownTurn(mark.dataset.turn)?.citations.find((c) => c.number === +mark.dataset.n);
     if (!citation) return;
-    tip.replaceChildren(h("p", { dir: "auto" }, citation.quote), h("p", { class: "q-meta", dir: "auto" }, `${citation.title} · ${t("as_of", dateText(citation.as_of))}`));
+    tip.replaceChildren(h("p", { dir: "auto" }, citation.quote), h("p", { class: "q-meta", dir: "auto" }, [citation.title, citation.page ? t("page_n", number(citation.page)) : "", citation.as_of ? t("as_of", dateText(citation.as_of)) : ""].filter(Boolean).join(" · ")));
     tip.hidden = false;
     mark.setAttribute("aria-describedby", "q-tip");
     const at = mark.getBoundingClientRect();

@@ -15,7 +15,8 @@ class Page {
   constructor(parts) {
     this.parts = parts;
     this.status = { state: "loading" };
-    this.listeners = { language: [], ready: [], view: [] };
+    this.session = { user: "", read_only: true, max_files: 1, max_file_mb: 1 };
+    this.listeners = { language: [], ready: [], view: [], documents: [] };
   }
 
   /** Call a function of handlers.py; an error comes back as {error}. */
@@ -23,7 +24,28 @@ class Page {
     try {
       return await this.parts.ask.server["page_" + name](sent);
     } catch {
+      return { error: await this.trouble() };
+    }
+  }
+
+  /** Send JSON to a route of the server; an error comes back as {error}. */
+  async post(path, sent) {
+    try {
+      const answer = await fetch(new URL(path, document.baseURI), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(sent) });
+      return answer.status === 401 || answer.status === 429 ? { error: await this.trouble(answer.status) } : await answer.json();
+    } catch {
       return { error: t("connection") };
+    }
+  }
+
+  /** Say why a call failed; where the log-in has ended, its page comes up. */
+  async trouble(status) {
+    try {
+      const code = status ?? (await fetch(new URL("session", document.baseURI))).status;
+      if (code === 401) location.reload();
+      return t(code === 429 ? "too_fast" : code === 401 ? "logged_out" : "connection");
+    } catch {
+      return t("connection");
     }
   }
 
@@ -76,6 +98,13 @@ function startMasthead(page) {
   words(page);
 }
 
+async function knowSession(page) {
+  const answer = await fetch(new URL("session", document.baseURI));
+  if (answer.ok) page.session = await answer.json();
+  $("q-account").hidden = !page.session.user;
+  $("q-user").textContent = page.session.user;
+}
+
 function words(page) {
   for (const part of Object.values(page.parts)) translate(part.root);
   document.title = t("title");
@@ -112,12 +141,13 @@ async function follow(page) {
   }
 }
 
-function start() {
+async function start() {
   const parts = Object.fromEntries((window.qaParts ?? []).filter((p) => p.root.isConnected).map((p) => [p.name, p]));
   if (PARTS.some((name) => !parts[name])) return;
   removeEventListener("qa:part", start);
   const page = new Page(parts);
   startMasthead(page);
+  await knowSession(page).catch(() => {}); // what may be changed stays hidden then
   page.reader = startReader(page);
   page.ask = startAsk(page);
   startExplore(page);

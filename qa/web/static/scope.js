@@ -1,12 +1,13 @@
 // What an answer may draw on: topics, language, period, chosen documents; shown as removable chips.
 
 import { $, h } from "./dom.js";
-import { dateText, languageName, t, topicName } from "./strings.js";
+import { collectionName, dateText, languageName, t, topicName } from "./strings.js";
 
 export function startScope(page, changed) {
-  const scope = { topics: [], languages: [], documents: [], since: "", until: "" };
+  const scope = { collections: [], topics: [], languages: [], documents: [], since: "", until: "" };
   let titles = new Map();
   let topics = [];
+  let collections = [];
   const panel = $("q-scope");
   const opener = $("q-scope-open");
 
@@ -18,7 +19,7 @@ export function startScope(page, changed) {
   const update = () => { draw(); changed(); };
 
   function chips() {
-    const lists = [["topics", topicName], ["languages", languageName], ["documents", (id) => titles.get(id) ?? id]];
+    const lists = [["collections", collectionName], ["topics", topicName], ["languages", languageName], ["documents", (id) => titles.get(id) ?? id]];
     return [
       ...lists.flatMap(([field, name]) => scope[field].map((value) => [name(value), () => toggle(scope[field], value, false)])),
       ...(scope.since ? [[t("since_chip", dateText(scope.since)), () => { scope.since = ""; }]] : []),
@@ -34,13 +35,15 @@ export function startScope(page, changed) {
   function draw() {
     if (panel.hidden) return;
     const open = document.activeElement?.id;
-    panel.replaceChildren(
+    panel.replaceChildren(...[
+      collections.length > 1 ? h("fieldset", {}, h("legend", {}, t("scope_collections")), h("div", { class: "q-options" }, collections.map((name) => option(collectionName(name), "collections", name)))) : null,
       h("fieldset", {}, h("legend", {}, t("scope_topics")), h("div", { class: "q-options" }, topics.map((topic) => option(topicName(topic), "topics", topic)))),
       h("fieldset", {}, h("legend", {}, t("scope_language")), h("div", { class: "q-options" }, ["en", "zh"].map((code) => option(languageName(code), "languages", code)))),
       h("fieldset", {}, h("legend", {}, t("scope_period")), h("div", { class: "q-options" }, period("since"), period("until"))),
       h("div", { class: "q-scope-end" },
-        h("button", { type: "button", class: "q-tool", on: { click: () => { Object.assign(scope, { topics: [], languages: [], documents: [], since: "", until: "" }); update(); } } }, t("scope_clear")),
-        h("button", { type: "button", class: "q-tool", on: { click: () => show(false) } }, t("close"))));
+        h("button", { type: "button", class: "q-tool", on: { click: () => { Object.assign(scope, { collections: [], topics: [], languages: [], documents: [], since: "", until: "" }); update(); } } }, t("scope_clear")),
+        h("button", { type: "button", class: "q-tool", on: { click: () => show(false) } }, t("close"))),
+    ].filter(Boolean));
     if (open) $(open)?.focus();
   }
 
@@ -69,7 +72,9 @@ export function startScope(page, changed) {
     value: () => structuredClone(scope),
     know(documents) {
       titles = new Map(documents.map((one) => [one.id, one.title]));
-      topics = [...new Set(documents.map((one) => one.topic))].sort((a, b) => topicName(a).localeCompare(topicName(b)));
+      collections = [...new Set(["corpus", ...documents.map((one) => one.collection)])];
+      scope.collections = scope.collections.filter((name) => collections.includes(name));
+      topics = [...new Set(documents.map((one) => one.topic).filter(Boolean))].sort((a, b) => topicName(a).localeCompare(topicName(b)));
       update();
     },
     only(documents) {
@@ -78,6 +83,7 @@ export function startScope(page, changed) {
       update();
     },
     read(parameters) {
+      scope.collections = parameters.getAll("collection");
       scope.topics = parameters.getAll("topic");
       scope.languages = parameters.getAll("lang").filter((code) => code === "en" || code === "zh");
       scope.documents = parameters.getAll("doc");

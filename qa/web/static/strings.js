@@ -48,6 +48,18 @@ const en = {
   search: "Search titles", col_title: "Title", col_topic: "Topic", col_language: "Language", col_as_of: "As of", col_sources: "Sources", col_passages: "Passages", choose: "Choose {0}", ask_chosen: "Ask {0} chosen", shown: "{0} of {1} documents", sort_by: "Sort by {0}",
   index: "Index", index_generation: "Generation", index_model: "Model", index_documents: "Documents", index_passages: "Passages", index_sentences: "Sentences", index_built: "Built",
   reader_ask: "Ask only this document", footnote: "Source {0}", not_ready: "This appears once the index is loaded.",
+  corpus_heading: "The corpus", own_heading: "Your own documents", own_lede: "Add files or pages from the web: they are searched and cited like the corpus, and stay on this server.", own_lede_closed: "Documents that were added to this server. Adding and removing is switched off here.",
+  own_none: "Nothing yet. What you add is listed here.", own_search: "Search your documents", own_remove: "Remove", own_remove_one: "Remove {0}", own_confirm: "Remove for good?", own_removed: "{0} was removed.",
+  col_collection: "Collection", col_added: "Added", col_size: "Size", pages_n: "{0} pages", page_n: "Page {0}", added_on: "added {0}", choose_none: "Choose none",
+  drop_title: "Drop files here, or", drop_choose: "choose them", drop_kinds: "PDF, Word, PowerPoint, Excel, CSV, EPUB, HTML, Markdown, text, JSON Lines; up to {0} MB each",
+  add_address: "Add from the web", add: "Add", collection: "Collection", not_address: "An address begins with http:// or https:// and has no spaces.",
+  up_sending: "Sending, {0}", up_fetching: "Fetching the page…", up_waiting: "Waiting for another upload to finish…", up_reading: "Reading…", up_indexing: "Reading and indexing, {0}", up_done: "{0} of {1} are in the library",
+  up_added: "Added, {0} passages", up_updated: "New version, {0} passages", up_unchanged: "Unchanged: this very version is there already", up_duplicate: "Already there as “{0}”", up_read: "Read",
+  refused_format: "This format cannot be read; those that can are named above.", refused_size: "It is larger than {0} MB.", refused_empty: "The file is empty.", refused_full: "The library is full. Remove something first.",
+  too_big: "It has {0}; the limit is {1} MB.", too_much: "That is more than this server takes at once.", too_fast: "That was a little fast. Please wait a moment and go on.", logged_out: "Your log-in has ended.",
+  reader_text: "Text", reader_views: "Show", page_picture: "Page {0} of {1} as a picture", page_none: "This page cannot be shown as a picture.", page_before: "Page before", page_after: "Next page", page_of: "Page {0} of {1}",
+  reader_changed: "This document has changed since the answer was given, and the quote no longer stands in it.",
+  scope_collections: "Collections", corpus_name: "Corpus", library_name: "Library", log_out: "Log out",
   seconds: "{0} s", milliseconds: "{0} ms",
 };
 
@@ -99,6 +111,18 @@ const zh = {
   search: "搜索标题", col_title: "标题", col_topic: "主题", col_language: "语言", col_as_of: "截至", col_sources: "来源", col_passages: "段落", choose: "选择{0}", ask_chosen: "向所选{0}份提问", shown: "{1}份中的{0}份", sort_by: "按{0}排序",
   index: "索引", index_generation: "版本", index_model: "模型", index_documents: "文档", index_passages: "段落", index_sentences: "句子", index_built: "建立时间",
   reader_ask: "只向此文档提问", footnote: "来源{0}", not_ready: "索引加载后显示。",
+  corpus_heading: "内置文档", own_heading: "您自己的文档", own_lede: "添加文件或网页后，它们会与内置文档一样被检索和引用，且只保存在这台服务器上。", own_lede_closed: "已添加到这台服务器的文档。此处不能添加或移除。",
+  own_none: "还没有文档。您添加的内容会列在这里。", own_search: "搜索您的文档", own_remove: "移除", own_remove_one: "移除{0}", own_confirm: "确定移除？", own_removed: "已移除{0}。",
+  col_collection: "文档集", col_added: "添加时间", col_size: "大小", pages_n: "{0}页", page_n: "第{0}页", added_on: "添加于{0}", choose_none: "取消选择",
+  drop_title: "将文件拖到此处，或", drop_choose: "选择文件", drop_kinds: "支持PDF、Word、PowerPoint、Excel、CSV、EPUB、HTML、Markdown、文本、JSON Lines；每个不超过{0} MB",
+  add_address: "添加网页", add: "添加", collection: "文档集", not_address: "网址须以http://或https://开头，且不含空格。",
+  up_sending: "正在发送，{0}", up_fetching: "正在获取网页……", up_waiting: "正在等待另一项上传完成……", up_reading: "正在读取……", up_indexing: "正在读取并建立索引，{0}", up_done: "{1}项中有{0}项已在文库中",
+  up_added: "已添加，{0}个段落", up_updated: "已更新版本，{0}个段落", up_unchanged: "没有变化：文库中已有这一版本", up_duplicate: "文库中已有，名为“{0}”", up_read: "阅读",
+  refused_format: "无法读取这种格式；支持的格式见上方。", refused_size: "文件大于{0} MB。", refused_empty: "文件是空的。", refused_full: "文库已满，请先移除一些文档。",
+  too_big: "文件大小为{0}，上限为{1} MB。", too_much: "超出了服务器一次可接收的大小。", too_fast: "操作有点快，请稍候再继续。", logged_out: "登录已失效。",
+  reader_text: "文本", reader_views: "显示方式", page_picture: "{1}第{0}页的图像", page_none: "此页无法显示为图像。", page_before: "上一页", page_after: "下一页", page_of: "第{0}页，至第{1}页",
+  reader_changed: "回答之后，此文档已有改动，引文已不在其中。",
+  scope_collections: "文档集", corpus_name: "内置文档", library_name: "文库", log_out: "退出登录",
   seconds: "{0}秒", milliseconds: "{0}毫秒",
 };
 
@@ -130,10 +154,23 @@ export function t(key, ...values) {
 }
 
 export const topicName = (topic) => (topics[topic] ? topics[topic][language() === "zh" ? 1 : 0] : topic);
+export const collectionName = (name) => (name === "corpus" || name === "library" ? t(name + "_name") : name);
 export const unitName = (unit) => (language() === "zh" && units[unit]) || unit;
 export const languageName = (code) => (code === "zh" ? t("chinese") : t("english"));
 export const number = (value, options) => new Intl.NumberFormat(language() === "zh" ? "zh-CN" : "en", options).format(value);
 export const duration = (ms) => (ms >= 1000 ? t("seconds", number(ms / 1000, { maximumFractionDigits: 1 })) : t("milliseconds", number(ms, { maximumFractionDigits: 0 })));
+
+/** Write a number of bytes in the unit that keeps it short. */
+export function size(bytes) {
+  const [value, unit] = bytes >= 1e6 ? [bytes / 1e6, "megabyte"] : [Math.ceil(bytes / 1000), "kilobyte"];
+  return number(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: unit === "megabyte" ? 1 : 0 });
+}
+
+/** Write the day of a moment in ISO form, in the reader's own time zone. */
+export function day(moment) {
+  const date = new Date(moment);
+  return Number.isNaN(date.getTime()) ? "" : new Intl.DateTimeFormat(language() === "zh" ? "zh-CN" : "en-GB", { year: "numeric", month: language() === "zh" ? "long" : "short", day: "numeric" }).format(date);
+}
 
 /** Write YYYY, YYYY-MM or YYYY-MM-DD as a reader would. */
 export function dateText(date) {

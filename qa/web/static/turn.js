@@ -113,7 +113,8 @@ function next({ suggestions, last, actions }) {
 export function withReferences(turn) {
   const references = turn.citations.map((c) => {
     const sources = c.sources.map((s) => [s.publisher, `“${s.title}”`, s.date, s.url].filter(Boolean).join(", ")).join("; ");
-    return `[${c.number}] “${c.quote}” ${c.title}, ${c.section}. ${sources}`;
+    const place = [c.title, c.origin === c.title ? "" : c.origin, c.page ? t("page_n", number(c.page)) : "", c.section].filter(Boolean).join(", ");
+    return `[${c.number}] “${c.quote}” ${place}. ${sources}`.trim();
   });
   return [turn.question, "", turn.text, "", ...references].join("\n");
 }
