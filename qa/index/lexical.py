@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -95,42 +95,59 @@ class Postings:
         return first, last
 
 
+_Counted = tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint16]]
+
+
 class PostingsBuilder:
     """Collects the terms of texts, or of texts that other segments have counted."""
 
     def __init__(self) -> None:
-        self._numbers: dict[int, int] = {}
-        self._terms, self._rows, self._counts = array("I"), array("I"), array("H")
-        self._lengths = array("I")
-        self._merged: list[tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint16]]] = []
+        self._numbers: defaultdict[str, int] = defaultdict()
+        self._numbers.default_factory = self._numbers.__len__
+        self._terms, self._counts, self._sizes = array("I"), array("I"), array("I")
+        self._merged: list[_Counted] = []
+        self._lengths: list[NDArray[np.uint32]] = []
+        self._texts = 0
 
     def add(self, tokens: Sequence[str]) -> None:
         """Add the next text."""
-        row, ideographs = len(self._lengths) // 2, 0
-        for token, count in Counter(tokens).items():
-            self._terms.append(self._numbers.setdefault(digest_of(token), len(self._numbers)))
-            self._rows.append(row)
-            self._counts.append(min(count, 65_535))
-            ideographs += count if _ideographic(token) else 0
-        self._lengths.extend((len(tokens) - ideographs, ideographs))
+        counts = Counter(tokens)
+        self._terms.extend(map(self._numbers.__getitem__, counts))
+        self._counts.extend(counts.values())
+        self._sizes.append(len(counts))
 
     def take(self, postings: Postings, keep: NDArray[np.bool_]) -> None:
         """Add those texts of a segment that are to be kept, in their order."""
-        numbers = np.cumsum(keep, dtype=np.int64) - 1 + len(self._lengths) // 2
+        self._flush()
+        numbers = np.cumsum(keep, dtype=np.int64) - 1 + self._texts
         rows = postings.rows.all()
         inside = keep[rows]
         terms = np.repeat(postings.terms.all(), np.diff(postings.starts.all()))
         self._merged.append((terms[inside], numbers[rows[inside]].astype(np.uint32), postings.counts.all()[inside]))
-        self._lengths.frombytes(postings.lengths.all()[keep].tobytes())
+        self._lengths.append(postings.lengths.all()[keep])
+        self._texts += int(keep.sum())
+
+    def _flush(self) -> None:
+        """Put the texts that were added behind those that were taken."""
+        numbers, counts = np.frombuffer(self._terms, dtype=np.uint32), np.frombuffer(self._counts, dtype=np.uint32)
+        texts = len(self._sizes)
+        rows = np.repeat(np.arange(texts, dtype=np.uint32), np.frombuffer(self._sizes, dtype=np.uint32))
+        terms = np.fromiter(map(digest_of, self._numbers), dtype=np.uint64, count=len(self._numbers))
+        ideographic = np.fromiter(map(_ideographic, self._numbers), dtype=bool, count=len(self._numbers))[numbers]
+        every, second = (np.bincount(rows, weights=c, minlength=texts).astype(np.uint32) for c in (counts, counts * ideographic))
+        self._lengths.append(np.stack([every - second, second], axis=1))
+        self._merged.append((terms[numbers], rows + np.uint32(self._texts), np.minimum(counts, 65_535).astype(np.uint16)))
+        self._texts += texts
+        self._numbers.clear()
+        self._terms, self._counts, self._sizes = array("I"), array("I"), array("I")
 
     def finish(self) -> tuple[dict[str, NDArray[Any]], Lengths]:
         """Return the arrays by name, and the sums of the lengths."""
-        own = np.fromiter(self._numbers, dtype=np.uint64, count=len(self._numbers))[np.frombuffer(self._terms, dtype=np.uint32)]
-        parts = [*self._merged, (own, np.frombuffer(self._rows, dtype=np.uint32), np.frombuffer(self._counts, dtype=np.uint16))]
-        digests, rows, counts = (np.concatenate([p[i] for p in parts]) for i in range(3))
+        self._flush()
+        digests, rows, counts = (np.concatenate([p[i] for p in self._merged]) for i in range(3))
         order = np.lexsort((rows, digests))
         terms, first = np.unique(digests[order], return_index=True)
-        lengths = np.frombuffer(self._lengths, dtype=np.uint32).reshape(-1, 2)
+        lengths = np.concatenate(self._lengths)
         starts = np.append(first, len(rows))
         arrays = {"terms": terms, "starts": starts, "rows": rows[order], "counts": counts[order], "lengths": lengths}
         return {name: np.asarray(a, dtype=PARTS[name][0]) for name, a in arrays.items()}, Lengths.of(lengths)
