@@ -125,7 +125,7 @@ def test_answers_are_frozen_and_json_names_the_contract(assistant):
         "question", "standalone_question", "text", "sentences", "citations", "hits", "abstained", "missing", "conflicts", "confidence",
         "language", "mode", "timings_ms",
     } <= set(plain)  # fmt: skip
-    assert {"number", "quote", "document_id", "title", "section", "start", "end", "as_of", "sources", "score"} == set(plain["citations"][0])
+    assert {"number", "quote", "document_id", "title", "section", "start", "end", "as_of", "sources", "score"} <= set(plain["citations"][0])
     assert {"title", "publisher", "url", "date"} == set(plain["citations"][0]["sources"][0])
     assert {"text", "citations", "support"} <= set(plain["sentences"][0])
 

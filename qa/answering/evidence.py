@@ -67,7 +67,10 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
         return []
     scores = minmax(ranking.scores[:passages])
     possible = sum(snapshot.sentence_words.idf(t) for t in set(query.own_tokens)) or 1.0
-    lexical = snapshot.sentence_words.scores(query.tokens, query.weights)
+    bounds = [(int(snapshot.sentence_rows[row]), int(snapshot.sentence_rows[row + 1])) for row in rows]
+    numbers = np.concatenate([np.arange(a, b) for a, b in bounds])
+    lexical = dict(zip(numbers.tolist(), snapshot.sentence_words.scores_at(numbers, query.tokens, query.weights).tolist(), strict=True))
+    cosines = dict(zip(numbers.tolist(), _cosines(snapshot, bounds, ranking.encoded.pooled), strict=True))
     concepts = concept_tokens(analysis)
     weight = [max(snapshot.words.idf(t) for t in group) for group in concepts]
     total = sum(weight) or 1.0
@@ -81,7 +84,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
         document = snapshot.documents[passage.document_id]
         heading = f"{document.title} {passage.heading}"
         around = document.text[passage.start : passage.end]
-        first = int(snapshot.sentence_rows[row])
+        first = bounds[order][0]
         for offset, (start, end) in enumerate(passage.sentences):
             number = first + offset
             text = document.text[start:end]
@@ -102,8 +105,8 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
                         "late_content": mean,
                         "late_rare": rare,
                         "late_weakest": weakest,
-                        "cosine": float(np.asarray(snapshot.sentence_vectors[number], dtype=np.float32) @ ranking.encoded.pooled),
-                        "lexical": float(lexical[number]) / possible,
+                        "cosine": cosines[number],
+                        "lexical": lexical[number] / possible,
                         "passage": float(scores[order]),
                         "coverage": 1 - sum(missed) / total,
                         "rarest": 1 - max(missed, default=0.0) / max(weight, default=1.0),
@@ -126,6 +129,13 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
             )
     _relate(analysis, found)
     return found
+
+
+def _cosines(snapshot: Snapshot, bounds: Sequence[tuple[int, int]], question: Floats) -> list[float]:
+    """Return the cosine of each sentence between bounds with the question."""
+    vectors = np.concatenate([snapshot.sentence_vectors[a:b] for a, b in bounds]).astype(np.float32)
+    cosines: list[float] = (vectors @ question).tolist()
+    return cosines
 
 
 def _relate(analysis: Analysis, found: Sequence[Candidate]) -> None:
