@@ -111,3 +111,15 @@ def good(tmp_path):
     (folder / "en").mkdir(parents=True)
     (folder / "en" / "good.md").write_text(valid_document(), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def own_settings(corpus, index, tmp_path):
+    """Settings with a library of the test's own, still empty."""
+    return load_settings(corpus=corpus, index=index, library=tmp_path / "library")
+
+
+@pytest.fixture
+def mine(hash_model, own_settings) -> Assistant:
+    """An assistant with a library of the test's own."""
+    return Assistant.open(settings=own_settings)

@@ -153,6 +153,29 @@ def test_killed_at_any_moment_nothing_is_lost_and_the_next_run_cleans_up(what, k
         assert b"Ottoline" not in b"".join(p.read_bytes() for p in target.rglob("*") if p.is_file())
 
 
+def test_an_interrupted_addition_is_taken_up_again_and_can_be_removed_without_a_trace(papers, tmp_path):
+    class Stops(HashEmbedder):
+        def encode(self, texts):
+            for number, encoded in enumerate(super().encode(texts)):
+                if number == 2:
+                    raise KeyboardInterrupt
+                yield encoded
+
+    base = make(tmp_path / "library")
+    base.sync(papers(0))
+    text = "\n\n".join(f"# Part {n}\n\nThe Xylophantasma of part {n} was seen in the year {1900 + n}." for n in range(6))
+    (tmp_path / "long.md").write_text(text)
+    for then in ("goes on", "is removed"):
+        with pytest.raises(KeyboardInterrupt):
+            Library(base.folder, HashEmbedder().identity, 200, lambda size: Stops()).add([tmp_path / "long.md"])
+        (added,) = [i for i, e in base.entries().items() if e.name == "long.md"]
+        if then == "goes on":
+            assert len(check(base.folder)) == 4
+        base.remove([added])
+        assert len(check(base.folder)) == 3
+        assert b"Xylophantasma" not in b"".join(p.read_bytes() for p in base.folder.rglob("*") if p.is_file())
+
+
 def test_a_full_disk_is_one_sentence_and_loses_nothing(papers, tmp_path, monkeypatch):
     monkeypatch.setattr("qa.library.intake.Reader", InProcess)
     library = make(tmp_path / "library")

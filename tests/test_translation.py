@@ -238,6 +238,18 @@ def test_the_glossary_comes_before_the_dictionary(small):
     assert [g.written for g in groups] == ["河银行", "模型"]
 
 
+def test_a_name_that_the_glossary_has_in_one_language_only_is_looked_up(small):
+    groups = translate(asked("银行模型", Entry("", "银行模型", (), "product")))
+    assert [g.written for g in groups] == ["银行", "模型"]
+
+
+def test_what_stands_in_a_text_is_counted_whatever_the_number_of_texts(small):
+    texts = ["filler words here"] * 40
+    few, many = (scores(index("a river bank", *texts[:n], "the bank"), translate(asked("河岸")))[0] for n in (2, 40))
+    assert few.argmax() == many.argmax() == 0
+    assert np.count_nonzero(few) == np.count_nonzero(many) == 2
+
+
 def test_a_question_names_things_in_english_by_the_glossary():
     query = asked("深度求索的模型", Entry("DeepSeek", "深度求索", (), "company"))
     assert query.translation == "DeepSeek model"

@@ -26,7 +26,7 @@ PASSAGES = 24
 
 FEATURES = (
     "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "passage", "coverage", "rarest", "names", "all_names", "years",
-    "months", "parts", "measures", "identity", "product", "period", "kind", "latest", "earliest", "neighbour", "length",
+    "months", "parts", "measures", "identity", "product", "period", "kind", "latest", "earliest", "neighbour", "length", "cross",
 )  # fmt: skip
 
 Floats = NDArray[np.float32]
@@ -123,6 +123,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
                         "latest": 0.0,
                         "earliest": 0.0,
                         "neighbour": 0.0,
+                        "cross": 0.0,
                         "length": min(1.0, len(text) / (300 if document.language == "en" else 120)),
                     },
                 )

@@ -18,6 +18,7 @@ from qa.answering.conflicts import conflict, disagreement, rivals, superseded, t
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.facts import dates_of, quantities_of
 from qa.answering.followups import standalone
+from qa.answering.judge import Judge
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, same
@@ -60,12 +61,12 @@ def _spelling(snapshot: Snapshot) -> Spelling:
     return Spelling(snapshot)
 
 
-def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: Filters) -> str:
+def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: Filters, judge: Judge | None = None) -> str:
     """Return the question as it stands without the conversation."""
 
     def answer_to(earlier: str) -> str:
         analysis = analyse(searcher.reader.read(earlier))
-        found = gather(searcher, analysis, filters, analysis.language, 1)
+        found = gather(searcher, analysis, filters, analysis.language, 1, judge)
         return found.chosen[0].text if found.chosen else ""
 
     spelling = _spelling(searcher.snapshot)
@@ -96,7 +97,9 @@ class Evidence:
     confidence: float
 
 
-def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int) -> Evidence:
+def gather(
+    searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int, judge: Judge | None = None
+) -> Evidence:
     """Collect and choose evidence in one language, for each side of a comparison too."""
     query, snapshot = analysis.query, searcher.snapshot
     regime = regime_of(query.language, language)
@@ -108,6 +111,9 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
     ordered = order_candidates(pool, regime)
+    if judge:
+        judge.mark(query, ordered)
+        ordered = order_candidates(pool, regime)
     chosen = choose(analysis, ordered, limit, model(regime).extra)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
@@ -133,7 +139,9 @@ def _without(query: Query, forms: Sequence[str]) -> str:
     return " ".join(text.split())
 
 
-def answer(searcher: Searcher, question: str, history: Sequence[str], filters: Filters, limit: int) -> Answer:
+def answer(
+    searcher: Searcher, question: str, history: Sequence[str], filters: Filters, limit: int, judge: Judge | None = None
+) -> Answer:
     """Answer a question from the snapshot's evidence, or abstain.
 
     Args:
@@ -142,15 +150,16 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
         history: earlier questions, oldest first.
         filters: the scope.
         limit: most sentences of a plain answer.
+        judge: judges the best sentences; without one the words and vectors alone decide.
     """
     clock = Clock()
     snapshot = searcher.snapshot
-    complete = resolve(searcher, question, history, filters)
+    complete = resolve(searcher, question, history, filters, judge)
     analysis = analyse(searcher.reader.read(complete))
     clock.lap("analyse")
-    found = [gather(searcher, analysis, filters, analysis.language, limit)]
+    found = [gather(searcher, analysis, filters, analysis.language, limit, judge)]
     if found[0].confidence < SURE:
-        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit))
+        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit, judge))
     evidence = prefer(found)
     clock.lap("retrieve")
     chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence

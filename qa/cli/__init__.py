@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qa.cli import ask, corpus, doctor, documents, evaluation, index, serve, user
+from qa.cli import ask, corpus, doctor, documents, evaluation, index, research, serve, user
 from qa.cli.options import CorpusFolder, IndexFolder, LibraryFolder
 from qa.errors import QAError
 
@@ -27,6 +27,7 @@ __all__ = ["app", "main"]
 _MODULES = (
     serve,
     ask,
+    research,
     documents,
     evaluation,
     doctor,

@@ -199,6 +199,19 @@ class Rows:
             self._check(span.start * self._row // BLOCK, (span.stop * self._row - 1) // BLOCK + 1)
         return self._array[span]
 
+    @property
+    def width(self) -> int:
+        """Values of a row; 1 for rows that are single values."""
+        return self._array.shape[1] if self._array.ndim > 1 else 1
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """Return single rows, in the order asked for, after their blocks were checked."""
+        if self._left and len(rows):
+            first, last = rows.astype(np.int64) * self._row // BLOCK, ((rows.astype(np.int64) + 1) * self._row - 1) // BLOCK
+            for block in np.unique(np.concatenate([first, last])).tolist():
+                self._check(block, block + 1)
+        return self._array[rows]
+
     def all(self) -> NDArray[Any]:
         """Return all rows."""
         return self[0 : len(self._array)]

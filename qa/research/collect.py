@@ -16,6 +16,7 @@ from qa.answering.select import DUPLICATE
 from qa.research.aspects import GENERIC, MORE_NAMES
 from qa.research.model import Gap, Sub
 from qa.research.plan import Plan, Task, within
+from qa.research.words import Language
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.search import Searcher
@@ -29,6 +30,8 @@ ANSWERED = 5
 """Most sentences that one sub-question's answer gives."""
 OFTEN = 3
 """Sentences that name somebody from which a second round follows the name."""
+OTHER_LANGUAGE = 2
+"""Sentences that a section has at most when one in the other language joins it: they fill what would be thin."""
 COVERED = 0.34
 """Share of the sub-question's words that a sentence beside its answer must hold."""
 
@@ -45,6 +48,7 @@ class Finding:
     heading: str
     key: str
     score: float
+    subject: str = ""
 
     @property
     def place(self) -> Place:
@@ -74,8 +78,9 @@ class Notebook:
 class Collector:
     """Asks tasks of one snapshot and writes what fits into a notebook."""
 
-    def __init__(self, searcher: Searcher, filters: Filters, plan: Plan) -> None:
+    def __init__(self, searcher: Searcher, filters: Filters, plan: Plan, language: Language) -> None:
         self._searcher = searcher
+        self._language = language
         self._snapshot = searcher.snapshot
         self._filters = filters
         self._plan = plan
@@ -119,12 +124,14 @@ class Collector:
         """Return the answer's sentences, then those of its passages that hold most of the question's words."""
         cited = {c.number: c for c in result.citations}
         found = [
-            Finding(s.model_copy(update={"superseded_by": None}), cited[s.citations[0]], task.heading, task.key, 1 + cited[s.citations[0]].score)
+            Finding(s.model_copy(update={"superseded_by": None}), c, task.heading, task.key, 1 + c.score, _name(task))
             for s in result.sentences
+            for c in [cited[s.citations[0]]]
         ]
         asked = tokens_of(task.question)
         near = [f for hit in result.hits for f in self._sentences(task, hit, asked)]
-        return found + sorted(near, key=lambda f: (-round(f.score, 6), f.place))
+        found += sorted(near, key=lambda f: (-round(f.score, 6), f.place))
+        return sorted(found, key=self._foreign)
 
     def _sentences(self, task: Task, hit: Hit, asked: frozenset[str]) -> list[Finding]:
         document = self._snapshot.documents[hit.document_id]
@@ -139,7 +146,8 @@ class Collector:
             if task.subject is None or not task.subject.in_sentence(text):
                 continue  # beside the answer only what speaks of the subject by itself is taken
             quote = citation(0, Candidate(-1, -1, document, start, end, _UNKNOWN_FIT, {}), hit.section, hit.score * share)
-            found.append(Finding(Sentence(text=text, citations=(0,), support="supported"), quote, task.heading, task.key, hit.score * share))
+            sentence = Sentence(text=text, citations=(0,), support="supported")
+            found.append(Finding(sentence, quote, task.heading, task.key, hit.score * share, _name(task)))
         return found
 
     def _fits(self, task: Task, finding: Finding) -> bool:
@@ -160,9 +168,16 @@ class Collector:
 
     def _room(self, task: Task, finding: Finding) -> bool:
         same = [f for f in self.notebook.findings if f.heading == finding.heading]
+        if len(same) >= OTHER_LANGUAGE and not task.year and self._foreign(finding):
+            return False
         if task.year and sum(task.year in years_of(f.sentence.text) for f in same) >= PER_YEAR:
             return False
-        return len(same) < MOST.get(task.key, MOST_OF_ASPECT)
+        most = MOST.get(task.key, MOST_OF_ASPECT)
+        fair = -(-most // len(self._plan.subjects)) if task.subject and len(self._plan.subjects) > 1 else most
+        return len(same) < most and sum(f.subject == finding.subject for f in same) < fair
+
+    def _foreign(self, finding: Finding) -> bool:
+        return self._snapshot.documents[finding.citation.document_id].language != self._language
 
     def _known(self, finding: Finding) -> bool:
         return any(f.place == finding.place or alike(f, finding) for f in self.notebook.findings)
@@ -177,6 +192,10 @@ class Collector:
             if places not in seen and all(self._fits(task, p) for p in parts):
                 self.notebook.conflicts.append((conflict, citations))
                 seen.append(places)
+
+
+def _name(task: Task) -> str:
+    return task.subject.name if task.subject else ""
 
 
 def alike(a: Finding, b: Finding) -> bool:

@@ -13,7 +13,7 @@ from qa.text.quantities import Quantity, is_month
 MOST_FIGURES = 24
 PER_SENTENCE = 2
 MOST_DATED = 16
-SHORT = {"en": 28, "zh": 10}
+SHORT = {"en": 45, "zh": 14}
 """Characters below which a clause says too little by itself."""
 _TELLING = 1000  # smaller bare counts ("the 3 others") are no figures of their own
 
@@ -91,6 +91,7 @@ def _telling(sentence: Sentence) -> list[Quantity]:
 
 
 def _counted(text: str, quantity: Quantity) -> str:
-    """Return the word behind a count as it is written."""
+    """Return the word behind a count as it is written, unless it is a name."""
     match = re.match(r"\s?([A-Za-z-]{3,}|[\u4e00-\u9fff]{1,2})", text[quantity.end :])
-    return match.group(1) if match and quantity.unit else ""
+    word = match.group(1) if match and quantity.unit else ""
+    return "" if word.istitle() else word

@@ -16,7 +16,7 @@ _SPECIAL = re.compile(r"[\\`*_<>#|~\[\]]|^(?=[-+]\s|\d+[.)]\s)|(?<=&)(?=#?\w+;)"
 def to_markdown(brief: Brief) -> str:
     """Return a brief as Markdown. Text of documents is escaped: none of it becomes markup."""
     words = WORDS[brief.language]
-    out = [f"# {plain(brief.title)}", "", f"*{words['brief']}. {plain(byline(brief))}*", ""]
+    out = [f"# {plain(brief.title)}", "", f"*{plain(byline(brief))}*", ""]
     for note in brief.notes:
         out += [f"> {plain(note)}", ""]
     if not brief.references:
@@ -34,28 +34,35 @@ def to_markdown(brief: Brief) -> str:
         out += [f"## {words['charts']}", ""]
     for chart in brief.charts:
         out += _chart(chart, words)
-    if brief.conflicts:
-        out += [f"## {words['conflicts']}", ""]
-    for conflict in brief.conflicts:
-        out += [f"- {plain(conflict.what)}"]
-        for value in conflict.values:
-            note = f", {words[value.note]}" if value.note else ""
-            out.append(f"  - {plain(value.value)} ({value.date}{note}) [{value.citation}]")
-        out += [""]
-    if brief.gaps:
-        out += [f"## {words['gaps']}", ""]
-        for gap in brief.gaps:
-            lacks = f" ({words['missing'].format(words['join'].join(gap.missing))})" if gap.missing else ""
-            out.append(f"- {plain(gap.question + lacks)}")
-        out += [""]
+    out += _conflicts(brief, words) + _gaps(brief, words)
     if brief.references:
         out += [f"## {words['references']}", ""]
     for reference in brief.references:
         out += _reference(reference, words)
     out += [f"## {words['asked']}", ""]
     for sub in brief.asked:
-        out.append(f"- {plain(sub.question)} ({words['round'].format(sub.round)}, {words['found'].format(sub.found) if sub.found else words['none']})")
+        found = words["found"].format(sub.found) if sub.found else words["none"]
+        out.append(f"- {plain(sub.question)} ({words['round'].format(sub.round)}, {found})")
     return "\n".join(out) + "\n"
+
+
+def _conflicts(brief: Brief, words: dict[str, str]) -> list[str]:
+    out = [f"## {words['conflicts']}", ""] if brief.conflicts else []
+    for conflict in brief.conflicts:
+        out += [f"- {plain(conflict.what)}"]
+        for value in conflict.values:
+            note = f", {words[value.note]}" if value.note else ""
+            out.append(f"  - {plain(value.value)} ({value.date}{note}) [{value.citation}]")
+        out += [""]
+    return out
+
+
+def _gaps(brief: Brief, words: dict[str, str]) -> list[str]:
+    out = [f"## {words['gaps']}", ""] if brief.gaps else []
+    for gap in brief.gaps:
+        lacks = f" ({words['missing'].format(words['join'].join(gap.missing))})" if gap.missing else ""
+        out.append(f"- {plain(gap.question + lacks)}")
+    return [*out, ""] if out else []
 
 
 def byline(brief: Brief) -> str:
@@ -63,8 +70,8 @@ def byline(brief: Brief) -> str:
     words = WORDS[brief.language]
     how = words["extractive"] if brief.mode == "extractive" else words["by model"].format(brief.mode.removeprefix("llm:"))
     counts = words["counts"].format(len(brief.asked), len(brief.references), len(brief.gaps))
-    until = f"{words['until'].format(brief.evidence_until)}. " if brief.evidence_until else ""
-    return f"{until}{counts}. {how}".replace("。. ", "。").replace(". 每", "。每")
+    until = words["until"].format(brief.evidence_until) if brief.evidence_until else ""
+    return (" " if brief.language == "en" else "").join(part for part in (until, counts, how) if part)
 
 
 def place(citation: Citation, words: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from qa.answering.analysis import analyse
 from qa.answering.facts import names_entry, tokens_of, years_of
 from qa.research.aspects import ASPECTS, GENERIC, Aspect
-from qa.research.words import JOIN, NAME, PLACE, WORDS, YEAR, Language
+from qa.research.words import ABOUT, JOIN, NAME, PLACE, WORDS, YEAR, Language
 from qa.retrieval.query import Query
 from qa.text.glossary import Entry, Glossary
 
@@ -173,7 +173,9 @@ def again(task: Task, language: Language) -> Task | None:
 def about_name(entry: Entry, subject: Subject, language: Language) -> Task:
     """Return the task that follows a name which turned up often."""
     name = (entry.zh if language == "zh" else entry.en) or entry.forms[0]
-    return Task(NAME[language].format(n=name, s=subject.name), name, subject, key="name", entry=entry)
+    own = subject.name.lower() in name.lower()
+    question = ABOUT[language].format(s=name) if own else NAME[language].format(n=name, s=subject.name)
+    return Task(question, name, subject, key="name", entry=entry)
 
 
 def _years(query: Query, found: Sequence[int]) -> list[int]:

@@ -67,7 +67,7 @@ def steps(
             notes.append(WORDS[language]["planned by model"])
         except LanguageModelError as error:
             notes.append(WORDS[language]["no plan"].format(error))
-    collector = Collector(searcher, filters, plan)
+    collector = Collector(searcher, filters, plan, language)
     stopped = yield from _search(collector, plan.tasks, 1, 0, stop)
     if not stopped:
         second = _second_round(collector, plan, language, most - len(plan.tasks))

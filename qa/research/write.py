@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from qa.answering.answer import Answer, Citation, Conflict, Sentence, Usage
 from qa.answering.facts import dates_of, quantities_of
 from qa.documents.series import Series
+from qa.research.aspects import ASPECTS
 from qa.research.charts import charts
 from qa.research.collect import Finding, Notebook
 from qa.research.figures import Cited, figures, flat, timeline
@@ -20,6 +22,12 @@ OF_MAIN = 3
 """Sentences of a summary, and how many of them the question itself may give."""
 BY_DATE = frozenset("release rules controls size money year outlook performance use cost".split())
 """Aspects whose sentences stand in order of date."""
+
+# How a sentence begins that leans on the one before it, and so cannot stand in a summary.
+_LEANS = re.compile(
+    r"(?:It|This|That|These|Those|He|She|They|Another|The (?:move|same|other|second|former|latter)|Such|However|But|And|Also|Both)\b"
+    r"|此外|同时|另外|其中|该|这"
+)
 
 Key = tuple[str, int, int]
 
@@ -62,16 +70,20 @@ class _Numbers:
 
 def summary_findings(draft: Draft) -> list[Finding]:
     """Choose the summary: the question's own best sentences, then the best of each section, with figures first."""
-    findings = draft.notebook.findings
-    main = sorted((f for f in findings if f.key == "main"), key=lambda f: -round(f.score, 6))[:OF_MAIN]
-    chosen = main[:OF_MAIN]
-    headings = dict.fromkeys(f.heading for f in findings if f.key != "main")
+    findings = [f for f in draft.notebook.findings if not _LEANS.match(f.sentence.text)] or draft.notebook.findings
+    chosen = sorted((f for f in findings if f.key == "main"), key=lambda f: -round(f.score, 6))[:OF_MAIN]
+    headings = dict.fromkeys(f.heading for f in sorted(findings, key=lambda f: not _asked_for(f.key, draft.question)) if f.key != "main")
     for heading in headings:
         if len(chosen) >= SUMMARY:
             break
         part = [f for f in findings if f.heading == heading]
         chosen.append(max(part, key=lambda f: (bool(quantities_of(f.sentence.text)), round(f.score, 6))))
     return chosen
+
+
+def _asked_for(key: str, question: str) -> bool:
+    """Tell whether the question itself names an aspect."""
+    return any(a.key == key and a.cue.search(question) for a in ASPECTS)
 
 
 def make_brief(draft: Draft, series: Sequence[Series], written: Answer | None = None) -> Brief:
@@ -110,7 +122,7 @@ def make_brief(draft: Draft, series: Sequence[Series], written: Answer | None = 
         timeline=timeline(in_order),
         charts=charts(draft.question, draft.plan.subjects, text, series, draft.language),
         conflicts=conflicts,
-        gaps=tuple(gap for _, gap in draft.notebook.gaps.values()),
+        gaps=tuple(gap for task, gap in draft.notebook.gaps.values() if findings or task.key in ("main", "asked")),
         references=tuple(numbers.citations.values()),
         asked=tuple(draft.notebook.asked),
         evidence_until=max((c.as_of for c in numbers.citations.values()), default=""),

@@ -61,7 +61,8 @@ def translate(query: Query) -> tuple[Group, ...]:
     words = _to_english if query.language == "zh" else _to_chinese
     for mention in query.mentions:
         groups += words(text[position : mention.start])
-        groups.append(_of_mention(mention, text, query.language))
+        named = _of_mention(mention, text, query.language)
+        groups += [named] if named.alternatives else words(named.written)
         position = mention.end
     groups += words(text[position:])
     distinct = {g.alternatives or g.written: g for g in reversed(groups)}
@@ -156,20 +157,22 @@ def _matched(words: LexicalIndex, group: Group) -> NDArray[np.float32]:
     """Return how far each text holds the best alternative of a word: about 1 where it stands there once."""
     best = words.scores(())
     for alternative in group.alternatives:
-        rarities = [words.idf(t) for t in alternative.tokens]
-        scale = alternative.weight / (sum(rarities) or 1.0)
-        postings = [words.postings(t) for t in alternative.tokens]
-        if len(postings) == 1:
-            rows, weights = postings[0]
-            best[rows] = np.maximum(best[rows], weights * np.float32(scale))
-        elif any(len(rows) for rows, _ in postings):
-            together = np.zeros_like(best)
-            for rows, weights in postings:
-                together[rows] += weights
-            if has_cjk(alternative.tokens[0]):  # pairs of one word: half of them are half another word
-                together = together * together * np.float32(scale)
-            np.maximum(best, together * np.float32(scale), out=best)
+        scale = alternative.weight / (sum(words.idf(t) for t in alternative.tokens) or 1.0)
+        rows, weights = _together([words.postings(t) for t in alternative.tokens])
+        matched = weights * np.float32(scale)
+        if len(alternative.tokens) > 1 and has_cjk(alternative.tokens[0]):
+            matched = matched * matched  # pairs of one word: half of them are half of another word
+        best[rows] = np.maximum(best[rows], matched)
     return best
+
+
+def _together(postings: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Add up the weights of several terms; returns texts that hold any of them, and their sums."""
+    if len(postings) == 1:
+        return postings[0]
+    rows, positions = np.unique(np.concatenate([r for r, _ in postings]), return_inverse=True)
+    sums = np.bincount(positions, weights=np.concatenate([w for _, w in postings]), minlength=len(rows))
+    return rows, sums.astype(np.float32)
 
 
 def _rarity(matched: NDArray[np.float32], size: int) -> float:

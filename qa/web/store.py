@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -49,6 +50,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._changing = threading.Lock()
         with self._open() as database:
             database.executescript(_SCHEMA)
             database.execute("PRAGMA journal_mode = WAL")
@@ -58,8 +60,15 @@ class Store:
         # A connection for each call: handlers run in many threads, and opening takes microseconds.
         with closing(sqlite3.connect(self.path, timeout=10)) as database:
             database.execute("PRAGMA foreign_keys = ON")
+            database.execute("PRAGMA synchronous = NORMAL")  # with WAL the file stays whole; a power cut may cost the last turn
             with database:
                 yield database
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        # One after the other: SQLite lets those who wait try again at random, and under load one could wait in vain.
+        with self._changing, self._open() as database:
+            yield database
 
     def conversations(self, owner: str) -> list[dict[str, Any]]:
         """Return id, title and time of the owner's conversations, newest first."""
@@ -87,7 +96,7 @@ class Store:
             The id of the conversation.
         """
         now = time.time()
-        with self._open() as database:
+        with self._change() as database:
             known = database.execute("SELECT 1 FROM conversations WHERE id = ? AND owner = ?", (conversation, owner)).fetchone()
             if not known:
                 conversation = secrets.token_hex(8)
@@ -102,7 +111,7 @@ class Store:
 
     def cut(self, owner: str, conversation: str, turn_id: str) -> None:
         """Remove a turn and all after it, as an edited question does."""
-        with self._open() as database:
+        with self._change() as database:
             database.execute(
                 "DELETE FROM turns WHERE conversation = (SELECT id FROM conversations WHERE id = ? AND owner = ?) "
                 "AND rowid >= (SELECT rowid FROM turns WHERE id = ? AND conversation = ?)",
@@ -113,12 +122,12 @@ class Store:
         """Give a conversation another title; an empty one changes nothing."""
         clean = " ".join(title.split())[:MAX_TITLE_CHARS]
         if clean:
-            with self._open() as database:
+            with self._change() as database:
                 database.execute("UPDATE conversations SET title = ? WHERE id = ? AND owner = ?", (clean, conversation, owner))
 
     def delete(self, owner: str, conversation: str) -> None:
         """Remove a conversation with its turns and their feedback."""
-        with self._open() as database:
+        with self._change() as database:
             database.execute(
                 "DELETE FROM feedback WHERE turn IN (SELECT t.id FROM turns t JOIN conversations c ON c.id = t.conversation "
                 "WHERE c.id = ? AND c.owner = ?)",
@@ -128,7 +137,7 @@ class Store:
 
     def vote(self, owner: str, turn: Turn, vote: int, reason: str) -> None:
         """Keep a thumb up (1) or down (-1) with its reason; 0 takes it back."""
-        with self._open() as database:
+        with self._change() as database:
             database.execute("DELETE FROM feedback WHERE turn = ? AND owner = ?", (turn["id"], owner))
             if vote:
                 about = (turn["question"], turn["text"], time.time())
