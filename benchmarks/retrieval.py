@@ -39,7 +39,6 @@ from qa.answering.pipeline import gather
 from qa.documents.corpus import Corpus
 from qa.documents.model import Document, Section
 from qa.embedding import Embedder, open_embedder
-from qa.embedding.chinese import ChineseReader
 from qa.index.builder import build_index
 from qa.index.snapshot import Snapshot
 from qa.retrieval.excerpts import Excerpts
@@ -370,7 +369,7 @@ def main() -> None:
     unknown = set(args.without) - set(asdict(REGIMES["readable"]))
     if unknown:
         parser.error(f"no signal {sorted(unknown)[0]!r}; there are {', '.join(asdict(REGIMES['en']))}")
-    embedder = ChineseReader(open_embedder(threads=args.threads))
+    embedder = open_embedder(threads=args.threads)
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.index or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from qa.llm import Done, Event, LanguageModel, Meaning, Writing, events, resolve
 from qa.research import Researching
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
+from qa.retrieval.pool import FirstStage
 from qa.retrieval.search import Searcher
 from qa.settings import Settings, load_settings
 from qa.view import View, current
@@ -87,7 +88,7 @@ class Assistant(OwnDocuments, Researching):
         if own_documents:
             library.bring_in_line(_without_note(progress), change=build)
         own = library.index if own_documents else None
-        view = View.open(settings.index, own, embedder)
+        view = View.open(settings.index, own, embedder, stage_of(settings))
         assistant = cls(settings, view.snapshot, embedder)
         assistant._own, assistant._view = own, view
         return assistant
@@ -230,8 +231,17 @@ class Assistant(OwnDocuments, Researching):
         with self._reloading:
             if self._view.generations == current(self.settings.index, self._own):
                 return False
-            self._view = View.open(self.settings.index, self._own, self._embedder)
+            self._view = View.open(self.settings.index, self._own, self._embedder, stage_of(self.settings))
             return True
+
+
+def stage_of(settings: Settings) -> Callable[[Snapshot], FirstStage | None] | None:
+    """Return what gives the first stage of search that the settings name; None for the index's own files."""
+    if settings.store == "local":
+        return None
+    from qa.retrieval.milvus import MilvusStage
+
+    return lambda snapshot: MilvusStage(snapshot, settings.milvus_uri, settings.milvus_token)
 
 
 def open_library(settings: Settings, embedder: Embedder | None = None) -> Library:

@@ -16,6 +16,8 @@
     │   ├── IndexStale       built from another corpus, model or setting
     │   ├── IndexDamaged     files are missing or changed
     │   └── IndexBusy        another process is building
+    ├── StoreUnreachable     the engine that holds the passages does not answer or refuses
+    ├── WorkersUnreachable   no cluster answers that could encode passages
     ├── LanguageModelError   a language model gives no answer
     │   ├── ModelUnreachable no answer in time, or no connection
     │   ├── ModelRefuses     the provider refuses: a wrong key, an unknown model, a used-up quota
@@ -91,6 +93,14 @@ class IndexDamaged(IndexProblem):
 
 class IndexBusy(IndexProblem):
     """Another process holds the build lock."""
+
+
+class StoreUnreachable(QAError):
+    """Milvus does not answer, or refuses."""
+
+
+class WorkersUnreachable(QAError):
+    """No cluster answers that could encode passages."""
 
 
 class LanguageModelError(QAError):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from qa.errors import SettingsError
 
@@ -30,6 +30,11 @@ def default_index() -> Path:
 def default_library() -> Path:
     """Return the folder of the user's own documents: in the user's data folder, in a checkout as well."""
     return Path(platformdirs.user_data_dir("qa", appauthor=False)) / "library"
+
+
+def default_milvus() -> str:
+    """Return a folder in the user's data folder, which milvus-lite serves."""
+    return str(Path(platformdirs.user_data_dir("qa", appauthor=False)) / "milvus.db")
 
 
 class Quirks(BaseModel):
@@ -77,6 +82,12 @@ class Settings(BaseSettings):
     )
     max_tokens: int = Field(default=200, ge=32, le=2000, description="upper size of a passage in model tokens")
     threads: int = Field(default=2, ge=1, le=64, description="processor threads for encoding questions")
+    search_memory_mb: int = Field(
+        default=600, ge=16, le=1_000_000, description="memory for the codes of dense search in a large index, in 1,000,000 bytes; read by a build"
+    )
+    store: Literal["local", "milvus"] = Field(default="local", description="what finds passages: the index's own files, or Milvus")
+    milvus_uri: str = Field(default_factory=default_milvus, description="address of a Milvus cluster, or a local folder")
+    milvus_token: str = Field(default="", description="user:password or API key for Milvus")
     max_question_chars: int = Field(default=2000, ge=20, le=20_000, description="longest question, in characters")
     max_sentences: int = Field(default=3, ge=1, le=10, description="most sentences of a plain answer")
     host: str = Field(default="127.0.0.1", description="address that the page is served on")
@@ -91,7 +102,21 @@ class Settings(BaseSettings):
     max_files: int = Field(default=20, ge=1, le=500, description="files of one upload")
     max_file_mb: int = Field(default=50, ge=1, le=100, description="largest file of an upload, in 1,000,000 bytes")
     max_library_mb: int = Field(default=2000, ge=1, le=1_000_000, description="size of all uploaded files together, in 1,000,000 bytes")
+    api_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="tokens of programs that may use the HTTP and MCP interfaces, separated by commas or spaces"
+    )
+    api_token_file: Path | None = Field(default=None, description="file with the digests of further tokens; see qa token add")
+    api_llm: tuple[str, ...] = Field(default=(), description="language models that programs may name, as for --llm")
+    page_llm: tuple[str, ...] = Field(
+        default=(), description="language models that the page offers, as for --llm; on this machine alone those with a key or in qa.toml, if empty"
+    )
     llm: dict[str, Provider] = Field(default={}, description="servers of language models, over and above the presets")
+
+    @field_validator("api_tokens", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Read several tokens from one variable."""
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from qa.embedding import Embedder
 from qa.errors import IndexMissing, IndexProblem, IndexStale
 from qa.index.snapshot import Snapshot, current_generation
+from qa.retrieval.pool import FirstStage
 from qa.retrieval.search import Searcher
 
 
@@ -27,13 +29,14 @@ class View:
     searcher: Searcher
 
     @classmethod
-    def open(cls, index: Path, own: Path | None, embedder: Embedder) -> View:
+    def open(cls, index: Path, own: Path | None, embedder: Embedder, stage: Callable[[Snapshot], FirstStage | None] | None = None) -> View:
         """Read the current generations, again where one of them was replaced and removed meanwhile.
 
         Args:
             index: folder of the corpus' index.
             own: folder of the index of the user's documents, which need not be there; None leaves it out.
             embedder: for questions.
+            stage: gives what finds the passages of a snapshot; its own files where None.
 
         Raises:
             IndexProblem: one of them cannot be read, or was built with another model.
@@ -48,7 +51,7 @@ class View:
                     raise
         if snapshot.manifest.model != embedder.identity:
             raise IndexStale(f"the index was built with the model {snapshot.manifest.model}, this program runs {embedder.identity}; start it again")
-        return cls(generations, snapshot, Searcher(snapshot, embedder))
+        return cls(generations, snapshot, Searcher(snapshot, embedder, stage=stage(snapshot) if stage else None))
 
 
 def current(index: Path, own: Path | None) -> tuple[str, ...]:

@@ -85,8 +85,9 @@ def test_eval_prints_writes_and_gates(run, tmp_path):
 def test_serve_hands_over_and_ends_quietly_on_interrupt(run, monkeypatch):
     called = []
 
-    def serve(settings, *, host, port):
+    def serve(settings, *, host, port, wrap):
         called.append((host, port))
+        assert callable(wrap)  # only this machine reaches the page, so the interface for programs stands beside it
         raise KeyboardInterrupt
 
     monkeypatch.setattr("qa.web.serve", serve)

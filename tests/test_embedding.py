@@ -158,7 +158,7 @@ def test_a_plain_model_serves_where_nothing_else_can_and_it_is_said(monkeypatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.warns(RuntimeWarning, match="without acceleration.*pip install onnxruntime"):
         embedder = open_embedder()
-    assert isinstance(embedder, SentenceTransformerEmbedder)
+    assert isinstance(embedder.inner, SentenceTransformerEmbedder)
 
 
 @pytest.mark.parametrize(

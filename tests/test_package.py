@@ -28,7 +28,7 @@ LAYERS = (
     ("research",),
     ("assistant",),
     ("evaluation", "web", "terminal"),
-    ("doctor",),
+    ("doctor", "api"),
     ("cli",),
     ("__main__",),
 )

@@ -1,6 +1,10 @@
 """Briefs: planned, searched twice, and every sentence a quote of its citation."""
 
+from collections import Counter
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from llm_server import Fails, Says, Server
 from samples import HashEmbedder
 
@@ -8,12 +12,15 @@ from qa.assistant import Assistant
 from qa.documents.series import Series
 from qa.errors import BadQuestion, SettingsError
 from qa.index import Snapshot
-from qa.research import Finished, Looked, Planned, Searching, Writing
+from qa.research import Finished, Looked, Planned, Searching, Writing, to_html, to_markdown
 from qa.research.charts import charts
-from qa.research.figures import clause
+from qa.research.figures import clause, date_of
 from qa.research.plan import make_plan, subjects_of
 from qa.retrieval.filters import Filters
+from qa.retrieval.query import QueryReader
 from qa.settings import Provider, load_settings
+from qa.text.glossary import Entry, Glossary
+from qa.text.quantities import quantities
 
 DEEPSEEK = "What has DeepSeek achieved and what did R1 cost?"
 NOTHING = "Which tea does the mayor of Reykjavik drink on Sundays?"
@@ -87,6 +94,7 @@ def test_a_question_beyond_the_corpus_gives_an_empty_brief_that_says_so(assistan
     brief = assistant.research(NOTHING)
     assert (brief.summary, brief.sections, brief.references, brief.figures) == ((), (), (), ())
     assert [g.question for g in brief.gaps] == [NOTHING]
+    assert [s.aspect for s in brief.asked] == ["main"]
 
 
 def test_sources_that_disagree_are_told_with_both_values(assistant):
@@ -166,6 +174,21 @@ def test_the_subject_is_a_name_where_there_is_one_else_the_field(assistant, ques
         assert "robot surgery" in found[0].name
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Robotaxis in China", "How large are robotaxis in China, and how fast do they grow?"),
+        ("How do Chinese people see AI law?", "How large is AI law in China, and how fast does it grow?"),
+        ("中国的自动驾驶出租车", "中国的自动驾驶出租车的规模有多大，增长多快？"),
+    ],
+)
+def test_sub_questions_are_worded_for_one_thing_or_several(question, expected):
+    terms = [Entry("robotaxi", "自动驾驶出租车", ("robotaxis",), "term"), Entry("AI law", "", (), "term")]
+    entries = [*terms, Entry("China", "中国", ("Chinese",), "place")]
+    plan = make_plan(QueryReader(Glossary(entries)).read(question), Counter({"driving": 3}), [], 20)
+    assert expected in [t.question for t in plan.tasks]
+
+
 def test_the_clause_of_a_figure_is_a_slice_that_is_long_enough():
     text = "In 2025, according to the maker, sales were 5,500 units, up 30%, of which 900 went abroad."
     at = text.index("900")
@@ -175,15 +198,54 @@ def test_the_clause_of_a_figure_is_a_slice_that_is_long_enough():
     assert "5,500" in wide
 
 
+@pytest.mark.parametrize(
+    ("text", "figure", "date"),
+    [
+        ("The gap fell from 17.5 percentage points in 2023 to 0.3 percentage points in 2024.", "17.5", "2023"),
+        ("The gap fell from 17.5 percentage points in 2023 to 0.3 percentage points in 2024.", "0.3", "2024"),
+        ("The AI Index 2026 puts private AI investment in 2025 at USD 285.9 billion.", "USD 285.9 billion", "2025"),
+        ("In March 2025 sales were 40 million units, and by 30 June 2025 they were 55 million units.", "40 million", "2025-03"),
+        ("In March 2025 sales were 40 million units, and by 30 June 2025 they were 55 million units.", "55 million", "2025-06-30"),
+        ("2023年投资为77.6亿美元，2024年为93亿美元。", "77.6亿美元", "2023"),
+        ("2023年投资为77.6亿美元，2024年为93亿美元。", "93亿美元", "2024"),
+        ("In 2024 investment recovered, and it was 44.5% higher than in 2023.", "44.5%", "2024"),
+        ("The GPT 2026 model has 40 million users.", "40 million", "1999"),
+    ],
+)
+def test_a_figure_has_the_date_that_belongs_to_it(text, figure, date):
+    quantity = next(q for q in quantities(text) if q.start == text.index(figure))
+    assert date_of(text, quantity, "1999") == date
+
+
 def test_a_series_becomes_a_chart_only_where_it_names_the_subject(assistant):
     points = (("2023", 1.0), ("2024", 2.0))
     fits = Series("fits", "Parameters of the DeepSeek models", "billion", points, ())
     other = Series("other", "Parameters of the Baidu models", "billion", points, ())
-    subjects = subjects_of(assistant._searcher.reader.read("How many parameters do models of DeepSeek have?"))
     said = ["DeepSeek models have parameters."]
-    found = charts("How many parameters do models of DeepSeek have?", subjects, said, (other, fits), "en")
-    assert [c.slug for c in found] == ["fits"]
-    assert charts("How large was DeepSeek in 2019?", subjects, said, (fits,), "en") == ()
+
+    def fitting(question, *series):
+        plan = make_plan(assistant._searcher.reader.read(question), Counter(), [], 5)
+        return [c.slug for c in charts(question, plan, said, series, "en")]
+
+    assert fitting("How many parameters do models of DeepSeek have?", other, fits) == ["fits"]
+    assert fitting("How large were models of DeepSeek in 2019?", fits) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "years"),
+    [
+        ("What happened to DeepSeek?", (0, 0)),
+        ("What happened to DeepSeek in 2024?", (2024, 2024)),
+        ("What did DeepSeek do from 2023 to 2025?", (2023, 2025)),
+        ("What has DeepSeek done since 2023?", (2023, 9999)),
+        ("What did the 2017 plan promise?", (0, 0)),
+        ("2024年DeepSeek的情况如何？", (2024, 2024)),
+    ],
+)
+def test_the_years_of_a_question_bound_what_joins(assistant, question, years):
+    plan = make_plan(assistant._searcher.reader.read(question), Counter(), [2023, 2026], 20)
+    assert plan.years == years
+
 
 
 # With a language model
@@ -232,3 +294,19 @@ def test_a_model_that_fails_leaves_rules_and_quotes_and_a_note(server, writing, 
     assert brief.summary
     exact(writing, brief)
     assert all(s.text == brief.references[s.citations[0] - 1].quote for s in brief.summary)
+
+
+WORDS = "DeepSeek R1 Qwen 2024 2025年 中国 比较 和 and since how what ? ； ERNIE X1 gap % $5 🤖 <b> cost ()[] \\ \u202e".split()
+
+
+@given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=9))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_asked_the_brief_is_exact_or_the_question_refused(assistant, words):
+    try:
+        brief = assistant.research(" ".join(words), max_questions=6)
+    except BadQuestion:
+        return
+    exact(assistant, brief)
+    assert len(brief.asked) <= 6
+    assert to_html(brief).count("<b>") == len(brief.references)  # the numbers of references and nothing that was asked
+    assert to_markdown(brief)

@@ -5,7 +5,7 @@ from samples import CASES, DOCUMENTS
 
 from qa import Filters
 from qa.errors import BadQuestion
-from qa.retrieval.search import minmax
+from qa.retrieval.pool import minmax
 
 
 def test_faiss_agrees_with_numpy(assistant):

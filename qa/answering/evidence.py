@@ -16,9 +16,12 @@ from qa.answering.expected import expected_of, fit
 from qa.answering.facts import dates_of, last_day, tokens_of
 from qa.documents.model import Document
 from qa.index.snapshot import Snapshot
-from qa.retrieval.search import Ranking, minmax
+from qa.retrieval.pool import minmax
+from qa.retrieval.search import Ranking
+from qa.text.dictionary import dictionary
 from qa.text.glossary import Mention
 from qa.text.language import has_cjk
+from qa.text.reading import content_spans
 from qa.text.tokens import STOP_IDEOGRAPHS, STOP_WORDS, search_tokens
 
 PASSAGES = 24
@@ -26,7 +29,7 @@ PASSAGES = 24
 
 FEATURES = (
     "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "passage", "coverage", "rarest", "names", "all_names", "years",
-    "months", "parts", "measures", "identity", "product", "period", "kind", "latest", "earliest", "neighbour", "length", "cross",
+    "months", "parts", "measures", "identity", "product", "period", "kind", "latest", "earliest", "neighbour", "length",
 )  # fmt: skip
 
 Floats = NDArray[np.float32]
@@ -123,7 +126,6 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
                         "latest": 0.0,
                         "earliest": 0.0,
                         "neighbour": 0.0,
-                        "cross": 0.0,
                         "length": min(1.0, len(text) / (300 if document.language == "en" else 120)),
                     },
                 )
@@ -229,6 +231,8 @@ class TokenSupport:
 def _content_tokens(text: str, offsets: NDArray[np.int32], snapshot: Snapshot) -> tuple[NDArray[np.int64], Floats]:
     """Return the numbers of the tokens that belong to words with meaning, and the rarity of these words."""
     spans = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
+    if has_cjk(text):
+        spans += [(a, b, text[a:b]) for a, b in content_spans(text, dictionary())]
     numbers, idf = [], []
     for i, (start, _) in enumerate(offsets.tolist()):
         word = next((w for a, b, w in spans if a <= start < b), "")

@@ -18,7 +18,6 @@ from qa.answering.conflicts import conflict, disagreement, rivals, superseded, t
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.facts import dates_of, quantities_of
 from qa.answering.followups import standalone
-from qa.answering.judge import Judge
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, same
@@ -61,12 +60,12 @@ def _spelling(snapshot: Snapshot) -> Spelling:
     return Spelling(snapshot)
 
 
-def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: Filters, judge: Judge | None = None) -> str:
+def resolve(searcher: Searcher, question: str, history: Sequence[str], filters: Filters) -> str:
     """Return the question as it stands without the conversation."""
 
     def answer_to(earlier: str) -> str:
         analysis = analyse(searcher.reader.read(earlier))
-        found = gather(searcher, analysis, filters, analysis.language, 1, judge)
+        found = gather(searcher, analysis, filters, analysis.language, 1)
         return found.chosen[0].text if found.chosen else ""
 
     spelling = _spelling(searcher.snapshot)
@@ -97,9 +96,7 @@ class Evidence:
     confidence: float
 
 
-def gather(
-    searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int, judge: Judge | None = None
-) -> Evidence:
+def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int) -> Evidence:
     """Collect and choose evidence in one language, for each side of a comparison too."""
     query, snapshot = analysis.query, searcher.snapshot
     regime = regime_of(query.language, language)
@@ -111,9 +108,6 @@ def gather(
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
     ordered = order_candidates(pool, regime)
-    if judge:
-        judge.mark(query, ordered)
-        ordered = order_candidates(pool, regime)
     chosen = choose(analysis, ordered, limit, model(regime).extra)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
@@ -139,9 +133,7 @@ def _without(query: Query, forms: Sequence[str]) -> str:
     return " ".join(text.split())
 
 
-def answer(
-    searcher: Searcher, question: str, history: Sequence[str], filters: Filters, limit: int, judge: Judge | None = None
-) -> Answer:
+def answer(searcher: Searcher, question: str, history: Sequence[str], filters: Filters, limit: int) -> Answer:
     """Answer a question from the snapshot's evidence, or abstain.
 
     Args:
@@ -150,16 +142,15 @@ def answer(
         history: earlier questions, oldest first.
         filters: the scope.
         limit: most sentences of a plain answer.
-        judge: judges the best sentences; without one the words and vectors alone decide.
     """
     clock = Clock()
     snapshot = searcher.snapshot
-    complete = resolve(searcher, question, history, filters, judge)
+    complete = resolve(searcher, question, history, filters)
     analysis = analyse(searcher.reader.read(complete))
     clock.lap("analyse")
-    found = [gather(searcher, analysis, filters, analysis.language, limit, judge)]
+    found = [gather(searcher, analysis, filters, analysis.language, limit)]
     if found[0].confidence < SURE:
-        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit, judge))
+        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit))
     evidence = prefer(found)
     clock.lap("retrieve")
     chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence

@@ -17,7 +17,7 @@ _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of 
 FEATURES = (
     "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown",
     "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
-    "low_coverage", "low_cosine", "low_identity", "cross", "cross_first",
+    "low_coverage", "low_cosine", "low_identity",
 )  # fmt: skip
 
 
@@ -74,8 +74,6 @@ def confidence_features(
         "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
-        "cross": max(c.features["cross"] for c in chosen),
-        "cross_first": chosen[0].features["cross"],
     }
 
 

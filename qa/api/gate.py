@@ -73,7 +73,8 @@ class Gate:
             # A page elsewhere may have made its own name lead to this machine.
             return problem(421, "this server does not answer to that name; use http://127.0.0.1 or name it with --allow-host")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        elsewhere = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        if elsewhere or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             return problem(403, "the request came from a page of another site")
         holder = self.tokens.holder(headers.get("authorization", "")) if self.tokens else ""
         client = holder or network(scope["client"][0] if scope.get("client") else "")

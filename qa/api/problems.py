@@ -34,6 +34,11 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="one sentence that says what to do next")
 
+    @classmethod
+    def of(cls, status: int, detail: str) -> Problem:
+        """Return the problem of a status; its title is the status's name."""
+        return cls(title=HTTPStatus(status).phrase, status=status, detail=detail)
+
 
 class NotReady(QAError):
     """The assistant is still being opened."""
@@ -41,8 +46,7 @@ class NotReady(QAError):
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error as a response."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+    return JSONResponse(Problem.of(status, detail).model_dump(), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
 def status_of(error: Exception) -> int:

@@ -138,7 +138,8 @@ def search_text(result: SearchResult) -> str:
     lines = []
     for p in result.passages:
         text = " ".join(p.text.split())
-        lines.append(f"{p.rank}. {p.title} > {p.section} (document {p.document_id}, as of {p.as_of})\n   {text[:SNIPPET]}{'…' if len(text) > SNIPPET else ''}")
+        shown = text if len(text) <= SNIPPET else text[:SNIPPET] + "…"
+        lines.append(f"{p.rank}. {p.title} > {p.section} (document {p.document_id}, as of {p.as_of})\n   {shown}")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qa.cli import ask, corpus, doctor, documents, evaluation, index, research, serve, user
+from qa.cli import api, ask, corpus, doctor, documents, evaluation, index, research, serve, user
 from qa.cli.options import CorpusFolder, IndexFolder, LibraryFolder
 from qa.errors import QAError
 
@@ -34,6 +34,7 @@ _MODULES = (
     index,
     corpus,
     user,
+    api,
 )
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1  # what a shell reports for it

@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.cli.options import command, settings_of
 from qa.errors import SettingsError
+
+if TYPE_CHECKING:
+    from qa.settings import Settings
+    from qa.web.server import Wrap
 
 app = typer.Typer()
 
@@ -25,10 +29,25 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Name under which a proxy on this machine passes requests on; repeatable.")
     ] = None,
+    llm: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Offer answers written by this language model: PROVIDER or PROVIDER:MODEL; repeatable.")
+    ] = None,
+    tokens: Annotated[
+        Path | None, typer.Option("--tokens", metavar="FILE", help="Let programs with a token of FILE use /api/v1 (see: qa token).")
+    ] = None,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Serve MCP at /mcp as well.")] = False,
 ) -> None:
     """Serve the page in the browser; a missing or stale index is built first."""
     settings = settings_of(
-        context, host=host, port=port, auth=auth, read_only=read_only or None, insecure=insecure or None, allowed_hosts=allow_host or None
+        context,
+        host=host,
+        port=port,
+        auth=auth,
+        read_only=read_only or None,
+        insecure=insecure or None,
+        allowed_hosts=allow_host or None,
+        page_llm=llm or None,
+        api_token_file=tokens,
     )
     from qa.web.exposure import check_exposure
 
@@ -46,6 +65,22 @@ def serve(
     from qa.web import serve as serve_page
 
     try:
-        serve_page(settings, host=settings.host, port=settings.port)
+        serve_page(settings, host=settings.host, port=settings.port, wrap=_interface(settings, mcp=mcp))
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")  # the way to end it, so no failure
+
+
+def _interface(settings: "Settings", *, mcp: bool) -> "Wrap | None":
+    """Return what puts the interface for programs beside the page; None where it would let in whom the page does not."""
+    from qa.api.app import Interface, beside, serves_beside
+    from qa.api.mcp import check_installed
+    from qa.api.tokens import Tokens
+
+    if mcp:
+        check_installed()
+    if serves_beside(settings, Tokens.read(settings)):
+        return lambda page, engine: beside(page, Interface(settings, engine, mcp=mcp))
+    if mcp:
+        told = "a page with a log-in or for other machines serves MCP only with tokens; name a file with --tokens"
+        raise typer.BadParameter(told, param_hint="--mcp")
+    return None

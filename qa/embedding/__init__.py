@@ -15,7 +15,9 @@ import warnings
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from qa.embedding import model as _model
 from qa.embedding.accelerated import AccelerationUnavailable, OnnxEmbedder
+from qa.embedding.chinese import ChineseReader, reading_identity
 from qa.embedding.model import (
     EMBEDDED,
     EMBEDDED_SHA256,
@@ -25,7 +27,6 @@ from qa.embedding.model import (
     Encoded,
     embedded_model_folder,
     file_sha256,
-    model_identity,
 )
 from qa.embedding.plain import SentenceTransformerEmbedder
 
@@ -35,6 +36,7 @@ __all__ = [
     "MAX_LENGTH",
     "TOKEN_HEAD",
     "AccelerationUnavailable",
+    "ChineseReader",
     "Embedder",
     "Encoded",
     "OnnxEmbedder",
@@ -46,8 +48,16 @@ __all__ = [
 ]
 
 
+def model_identity(model: str) -> str:
+    """Name what the vectors of ``open_embedder(model)`` depend on, without loading it."""
+    identity = _model.model_identity(model)
+    return reading_identity(identity) if model == EMBEDDED else identity
+
+
 def open_embedder(model: str = EMBEDDED, threads: int = 2) -> Embedder:
     """Open a model by its accelerated form; where that cannot be made, by sentence-transformers, with a warning.
+
+    The embedded model knows no Chinese and reads it through the dictionary; another one reads it as it can.
 
     Args:
         model: "all-MiniLM-L6-v2" for the embedded one, else the name or folder of a sentence-transformers model.
@@ -56,6 +66,11 @@ def open_embedder(model: str = EMBEDDED, threads: int = 2) -> Embedder:
     Raises:
         ModelUnavailable: the model cannot be loaded or has the wrong weights.
     """
+    embedder = _open(model, threads)
+    return ChineseReader(embedder) if model == EMBEDDED else embedder
+
+
+def _open(model: str, threads: int) -> Embedder:
     try:
         return OnnxEmbedder(model, threads)
     except AccelerationUnavailable as error:

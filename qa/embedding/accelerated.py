@@ -15,7 +15,6 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,7 +65,7 @@ class OnnxEmbedder:
         self._identity = model_identity(model, head)
         path = (cache or cache_folder()) / _file_name(model, self._identity)
         for precision in PRECISIONS:
-            self._session = open_or_make(path.with_name(f"{path.name}-{precision}.onnx"), partial(_make, model, head, precision))
+            self._session = _open_or_make(path.with_name(f"{path.name}-{precision}.onnx"), precision, model, head)
             about = self._session.get_modelmeta().custom_metadata_map
             self._vectors = json.loads(about["check"])
             if self._is_close():
@@ -168,15 +167,15 @@ def _local_folder(model: str) -> Path:
         raise AccelerationUnavailable("its files are not on this machine yet; the next start finds them") from error
 
 
-def open_or_make(path: Path, make: Callable[[], bytes]) -> Any:
-    """Return a session of the graph in a file; makes the graph and writes the file where there is none."""
+def _open_or_make(path: Path, precision: str, model: str, head: Path) -> Any:
+    """Return a session of the form; writes the file where there is none."""
     states = _runtime().capi.onnxruntime_pybind11_state
     if path.exists():
         try:
-            return session(str(path))
+            return _session(str(path))
         except (states.InvalidProtobuf, states.InvalidGraph, states.InvalidArgument, states.Fail) as error:
             log.warning("%s is damaged (%s) and made anew", path, error)
-    content = make()
+    content = _make(model, head, precision)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -184,7 +183,7 @@ def open_or_make(path: Path, make: Callable[[], bytes]) -> Any:
         Path(file.name).replace(path)
     except OSError as error:
         log.warning("%s cannot be written (%s): the model is made ready again at every start", path, error.strerror)
-    return session(content)
+    return _session(content)
 
 
 def _runtime() -> Any:
@@ -195,8 +194,7 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def session(model: str | bytes) -> Any:
-    """Open a graph: a file's path or its content. Single texts gain nothing from more than one thread."""
+def _session(model: str | bytes) -> Any:
     runtime = _runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -212,7 +210,7 @@ def _make(model: str, head_file: Path, precision: str) -> bytes:
     except ImportError as error:
         raise AccelerationUnavailable(f"the library onnx cannot be imported ({error}); run: pip install onnx") from error
     if model == EMBEDDED:
-        encoder, tokenizer, max_length = embedded_encoder()
+        encoder, tokenizer, max_length = _embedded()
         head = Head.load(head_file) if head_file.exists() else None
     else:
         encoder, tokenizer, max_length = _loaded(model)
@@ -222,13 +220,13 @@ def _make(model: str, head_file: Path, precision: str) -> bytes:
     tokenizer = extended(tokenizer, head.extra if head else "")
     ids = Words(tokenizer, max_length).read([CHECK])[0].ids
     full = graph.build(encoder, head, "fp32", {})
-    pooled, _, tokens = session(full).run(None, {"ids": np.asarray([ids])})
+    pooled, _, tokens = _session(full).run(None, {"ids": np.asarray([ids])})
     check = {"ids": ids, "pooled": pooled.tolist(), "token": tokens[1].tolist()}
     about = {"tokenizer": tokenizer, "max_length": str(max_length), "check": json.dumps(check)}
     return graph.build(encoder, head, "int8" if precision == "int8" else "fp32", about)
 
 
-def embedded_encoder() -> tuple[Any, str, int]:
+def _embedded() -> tuple[Any, str, int]:
     """Return the embedded model's weights, tokenizer and limit; its weights are checked."""
     from qa.embedding.graph import Encoder
 

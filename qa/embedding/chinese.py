@@ -29,6 +29,11 @@ class ChineseReader:
         self._inner = inner
 
     @property
+    def inner(self) -> Embedder:
+        """The embedder that reads the English words."""
+        return self._inner
+
+    @property
     def identity(self) -> str:
         """Name and digest of everything that shapes the vectors."""
         return reading_identity(self._inner.identity)

@@ -8,7 +8,7 @@ al. 2018, https://arxiv.org/abs/1810.04805).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -95,38 +95,10 @@ def build(encoder: Encoder, head: Head | None, precision: Precision, about: Mapp
     """
     graph = _Graph(encoder, precision)
     graph.assemble(head)
-    return _serialised(graph, ("ids",), ("pooled", "hidden", "tokens"), about)
-
-
-def build_cross_encoder(
-    encoder: Encoder, lower: Sequence[Tensors], upper: Sequence[Tensors], types: Floats, score: Floats, bias: Floats, precision: Precision
-) -> bytes:
-    """Return the graph of a cross-encoder, serialised.
-
-    Its inputs are ``ids`` and ``types`` (1, length) int64, its output is ``score`` (1,): a logit.
-
-    Args:
-        encoder: embeddings, and the shape of the layers.
-        lower, upper: the layers from the bottom up.
-        types: (2, dim), the embeddings of the two kinds of token.
-        score: (1, dim), from the first token's last hidden state to the logit.
-        bias: (1,).
-        precision: of the products with weights.
-    """
-    graph = _Graph(encoder, precision)
-    graph.judge([*lower, *upper], types, score, bias)
-    return _serialised(graph, ("ids", "types"), ("score",), {})
-
-
-def _serialised(graph: _Graph, inputs: Sequence[str], outputs: Sequence[str], about: Mapping[str, str]) -> bytes:
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("pooled", "hidden", "tokens")]
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "length"])
     model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "encoder",
-            [helper.make_tensor_value_info(name, TensorProto.INT64, [1, "length"]) for name in inputs],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-            graph.weights,
-        ),
+        helper.make_graph(graph.nodes, "encoder", [ids], outputs, graph.weights),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)],
         ir_version=IR_VERSION,
     )
@@ -166,27 +138,14 @@ class _Graph:
         own = self._product(self._add("Squeeze", [forked, first]), head.projection, None) if head else hidden
         self._add("LpNormalization", [own], name="tokens", axis=-1, p=2)
 
-    def judge(self, layers: Sequence[Tensors], types: Floats, score: Floats, bias: Floats) -> None:
-        """Add everything from the tokens of a pair to its logit."""
-        state, norm = self._embed(None, types), self._encoder.norm
-        for layer in layers:
-            state, norm = self._layer(state, norm, layer)
-        zero = self._weight(np.asarray(0, dtype=np.int64))
-        first = self._add("Gather", [state, zero], axis=1)
-        logit = self._add("Add", [self._add("MatMul", [first, self._weight(score.T)]), self._weight(bias)])
-        self._add("Squeeze", [logit, self._weight(np.asarray([0], dtype=np.int64))], name="score")
-
-    def _embed(self, head: Head | None, types: Floats | None = None) -> str:
+    def _embed(self, head: Head | None) -> str:
         words = self._encoder.words if head is None else np.concatenate([self._encoder.words, head.words])
         # float16 halves the file; the table is the largest part of a small model.
         rows = self._add("Cast", [self._add("Gather", [self._weight(words.astype(np.float16)), "ids"])], to=TensorProto.FLOAT)
         zero = self._weight(np.asarray([0], dtype=np.int64))
         length = self._add("Shape", ["ids"], start=1, end=2)
         positions = self._add("Slice", [self._weight(self._encoder.positions), zero, length, zero])
-        rows = self._add("Add", [rows, positions])
-        if types is not None:  # the positions hold those of the first kind already
-            rows = self._add("Add", [rows, self._add("Gather", [self._weight(types - types[0]), "types"])])
-        return self._normalised(rows, self._encoder.norm)
+        return self._normalised(self._add("Add", [rows, positions]), self._encoder.norm)
 
     def _layer(self, state: str, norm: tuple[Floats, Floats], tensors: Tensors) -> tuple[str, tuple[Floats, Floats]]:
         """Add one layer; returns its output and the normalisation that this went through last."""

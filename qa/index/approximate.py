@@ -10,8 +10,8 @@ Which form, and why (``choose``):
   at random places), cannot be mapped from a file in parts, and a removed passage would have to stay in it.
 
 Codes only choose: the best ``RERANKED`` are compared again by their whole vectors, which stay memory-mapped, so scores
-are exact cosines whatever the form. How many lists a query reads is measured at build time on vectors of the index itself
-(``RECALL`` of the ten nearest that exact search finds); where no setting reaches that, no file is written and search stays exact.
+are exact cosines whatever the form. How many lists a query reads is measured at build time on mixtures of the index's
+own vectors (``RECALL`` of the ten nearest that exact search finds); where no setting reaches that, no file is written and search stays exact.
 
 A folder ``dense-...`` holds tables of numbers as the segments do: sizes follow from its description, every block has a
 checksum that is compared when a query first reads it. It names the segments that it covers; those that came later are
@@ -21,7 +21,7 @@ compared exactly until the next build takes them in.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qa.errors import IndexDamaged
-from qa.index.files import FileEntry, Output, Rows, make_folder, sha256_of, sync_folder, write_file
+from qa.index.files import FileEntry, Output, Rows, make_folder, remove, sha256_of, sync_folder, write_file
+from qa.index.joined import PIECE, Joined
 
 Floats = NDArray[np.float32]
 Kind = Literal["flat", "ivf-sq8", "ivf-pq"]
@@ -40,15 +41,20 @@ FLAT_PASSAGES = 32_768
 """One whole segment; an exact search of so many takes about 2 ms on one core."""
 MEMORY = 600_000_000  # bytes of codes that stay in memory, of the 1.5 GB that a serving process may have
 RECALL = 0.98
-MARGIN = 0.005  # above RECALL, since questions lie a little farther from the passages than passages do
+MARGIN = 0.005  # above RECALL, for the error of a sample
+MIX = 0.7
+"""A passage with this share of another one stands for a question in measuring recall. Passages themselves are found much
+more easily than questions, which lie off the passages; on 100,000 passages the mixture needs as many probes as questions do
+(at 12, 24, 48 lists of 1,024 it finds 0.956, 0.971, 0.988 of the ten nearest, for questions 0.952, 0.971, 0.987, for passages 0.994, 0.998, 0.999)."""
 PQ_DIMENSIONS = 4
 RERANKED = {"flat": 0, "ivf-sq8": 2, "ivf-pq": 10}  # codes compared again by their vectors, as a multiple of k
 LEAST_RERANKED = 100
-TRAINED = 64  # vectors a centroid from which it is placed
-ROUNDS = 8
-SAMPLE = 256  # vectors that measure the recall
+WAITING = 8192  # passages that are not in the lists, and are compared exactly, before they are taken in
+GROWTH = 1.5  # times the passages from which centroids are placed and recall is measured again
+TRAINED = 40  # vectors a centroid from which it is placed
+ROUNDS = 6
+SAMPLE = 400  # queries that measure the recall
 PROBES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-_PIECE = 65_536
 DESCRIPTION = "dense.json"
 TABLES = {"centroids": "<f4", "codec": "<f4", "sizes": "<i8", "lists": "u1"}
 
@@ -85,6 +91,7 @@ class DenseEntry(BaseModel):
     kind: Kind
     name: str = ""
     sha256: str = ""
+    passages: int = Field(default=0, description="of the index when it was measured")
     recall: float = 1.0
     probes: int = 0
     seconds: float = 0.0
@@ -123,9 +130,9 @@ def build(folder: Path, tables: Sequence[Table], dim: int, memory: int = MEMORY,
         return DenseEntry(kind="flat")
     import faiss
 
-    gather = Gather([t.vectors for t in tables])
+    gather = Joined([t.vectors for t in tables])
     rng = np.random.default_rng(total)
-    lists = 1 << int(np.log2(4 * np.sqrt(total)))
+    lists = 1 << round(np.log2(4 * np.sqrt(total)))
     sample = gather.take(np.sort(rng.choice(total, min(total, TRAINED * lists), replace=False)))
     kmeans = faiss.Kmeans(dim, lists, niter=ROUNDS, spherical=True, seed=1, max_points_per_centroid=TRAINED)
     kmeans.train(sample)
@@ -133,13 +140,67 @@ def build(folder: Path, tables: Sequence[Table], dim: int, memory: int = MEMORY,
     index.train(sample)
     del sample
     assigned = np.concatenate([_nearest(index, piece) for piece in gather.pieces()])
-    written = _Lists(folder, kind, index, assigned, gather)
+    written = _Writer(folder, kind, index, _blocks(index, kind, assigned, gather))
     probes, recall = _settle(written.open(), gather, rng)
     if not probes:
         written.discard()
-        return DenseEntry(kind="flat", recall=1.0, seconds=round(time.perf_counter() - began, 2))
+        return DenseEntry(kind="flat", passages=total, seconds=round(time.perf_counter() - began, 2))
     covered = tuple(Covered(name=t.name, passages=len(t.vectors)) for t in tables)
     return written.describe(probes, recall, total, covered, began)
+
+
+def update(folder: Path, entry: DenseEntry, tables: Sequence[Table], dim: int, memory: int = MEMORY) -> DenseEntry:
+    """Return lists that fit the segments of a new generation: those that are there, changed ones, or new ones.
+
+    Lists stay as they are while none of their segments has gone and no more than ``WAITING`` passages are
+    not in them. Else the codes of segments that stay are copied and those of new ones added, with the same
+    centroids, which takes seconds; nothing is left of a segment that has gone. Where the index has become
+    ``GROWTH`` times as large as when they were placed, they are placed anew.
+
+    Args:
+        folder: the index folder.
+        entry: of the generation before.
+        tables: the new generation's vectors.
+        dim: length of a vector.
+        memory: bytes that the codes may take.
+    """
+    total = sum(len(t.vectors) for t in tables)
+    if not entry.name or choose(total, dim, memory) != entry.kind:
+        # Exact search was chosen, or kept because no setting found enough: only a much larger index asks again.
+        kept = entry.kind == "flat" and entry.seconds > 0 and total < GROWTH * entry.passages
+        return entry if kept else build(folder, tables, dim, memory)
+    began = time.perf_counter()
+    try:
+        info, lists = open_lists(folder, entry)
+    except IndexDamaged:
+        return build(folder, tables, dim, memory)
+    names = {t.name for t in tables}
+    covered = {s.name: s for s in info.segments}
+    fresh = [t for t in tables if t.name not in covered]
+    waiting = sum(len(t.vectors) for t in fresh)
+    if names >= set(covered) and waiting <= WAITING:
+        return entry
+    if total > GROWTH * info.trained:
+        return build(folder, tables, dim, memory)
+    added = Joined([t.vectors for t in fresh])
+    assigned = np.concatenate([np.zeros(0, np.int32), *(_nearest(lists.index, piece) for piece in added.pieces())])
+    # Numbers of the old lists' rows in the new ones; -1 where their segment has gone.
+    moved, at, stay = [], 0, []
+    for segment in info.segments:
+        inside = segment.name in names
+        moved.append(np.arange(at, at + segment.passages) if inside else np.full(segment.passages, -1))
+        at += segment.passages if inside else 0
+        stay += [segment] if inside else []
+    numbers = np.concatenate(moved)
+
+    def blocks() -> Blocks:
+        for (codes, rows), (more, new) in zip(lists.blocks(), _blocks(lists.index, info.kind, assigned, added), strict=True):
+            now = numbers[rows]
+            yield np.concatenate([codes[now >= 0], more]), np.concatenate([now[now >= 0], new + at])
+
+    written = _Writer(folder, info.kind, lists.index, blocks())
+    segments = (*stay, *(Covered(name=t.name, passages=len(t.vectors)) for t in fresh))
+    return written.describe(info.probes, info.recall, info.trained, segments, began)
 
 
 def _empty(kind: Kind, centroids: Floats) -> Any:
@@ -173,63 +234,44 @@ def _codec(index: Any, kind: Kind) -> Floats:
     return np.asarray(faiss.vector_to_array(index.sq.trained if kind == "ivf-sq8" else index.pq.centroids), dtype=np.float32)
 
 
-class Gather:
-    """The vectors of several segments as one table, read in parts."""
-
-    def __init__(self, parts: Sequence[Rows]) -> None:
-        self._parts = parts
-        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in parts], dtype=np.int64)])
-
-    def __len__(self) -> int:
-        return int(self.offsets[-1])
-
-    def pieces(self) -> Any:
-        """Yield all rows in order, some at a time."""
-        for part in self._parts:
-            for a in range(0, len(part), _PIECE):
-                yield part[a : min(a + _PIECE, len(part))]
-
-    def take(self, rows: NDArray[np.int64]) -> Floats:
-        """Return some rows in the order asked for."""
-        found = np.empty((len(rows), self._parts[0].width), dtype=np.float32)
-        part_of = np.searchsorted(self.offsets, rows, side="right") - 1
-        for number in np.unique(part_of).tolist():
-            here = part_of == number
-            found[here] = self._parts[number].take(rows[here] - self.offsets[number])
-        return found
+Blocks = Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]
 
 
-class _Lists:
+def _blocks(index: Any, kind: Kind, assigned: NDArray[np.int32], vectors: Joined) -> Blocks:
+    """Yield each list's codes and row numbers, in order."""
+    sizes = np.bincount(assigned, minlength=index.nlist)
+    order = np.argsort(assigned, kind="stable")
+    ends = np.cumsum(sizes)
+    first = 0
+    while first < len(sizes):
+        # Whole lists, as many as fit into one piece, at least one.
+        begin = int(ends[first] - sizes[first])
+        last = max(first + 1, int(np.searchsorted(ends, begin + PIECE, side="right")))
+        rows = order[begin : int(ends[last - 1])]
+        codes = encode(index, vectors.take(rows), kind)
+        cuts = np.cumsum(sizes[first:last])[:-1]
+        yield from zip(np.split(codes, cuts), np.split(rows, cuts), strict=True)
+        first = last
+
+
+class _Writer:
     """A folder of lists while it is written."""
 
-    def __init__(self, folder: Path, kind: Kind, index: Any, assigned: NDArray[np.int32], gather: Gather) -> None:
+    def __init__(self, folder: Path, kind: Kind, index: Any, blocks: Blocks) -> None:
         self._kind, self._index = kind, index
         self.path = make_folder(folder / f"dense-{time.time_ns():020d}")
-        count = index.nlist
-        sizes = np.bincount(assigned, minlength=count).astype(np.int64)
-        tables = {"centroids": _centroids(index), "codec": _codec(index, kind), "sizes": sizes}
-        self.files = {}
+        self.files: dict[str, FileEntry] = {}
+        output, sizes = Output(self.path / "lists"), []
+        for codes, rows in blocks:
+            output.write(codes)
+            output.write(rows.astype("<i8"))
+            sizes.append(len(rows))
+        self.files["lists"] = output.close()
+        tables = {"centroids": _centroids(index), "codec": _codec(index, kind), "sizes": np.asarray(sizes)}
         for name, values in tables.items():
             output = Output(self.path / name)
             output.write(np.asarray(values, dtype=TABLES[name]))
             self.files[name] = output.close()
-        order = np.argsort(assigned, kind="stable")
-        ends = np.cumsum(sizes)
-        output = Output(self.path / "lists")
-        first = 0
-        while first < count:
-            # Whole lists, as many as fit into one piece, at least one.
-            begin = int(ends[first] - sizes[first])
-            last = max(first + 1, int(np.searchsorted(ends, begin + _PIECE, side="right")))
-            rows = order[begin : int(ends[last - 1])]
-            codes = encode(index, gather.take(rows), kind)
-            at = 0
-            for size in sizes[first:last].tolist():
-                output.write(codes[at : at + size])
-                output.write(rows[at : at + size].astype("<i8"))
-                at += size
-            first = last
-        self.files["lists"] = output.close()
 
     def open(self) -> Lists:
         """Return the lists for a first measurement."""
@@ -237,8 +279,6 @@ class _Lists:
 
     def discard(self) -> None:
         """Remove the folder."""
-        from qa.index.files import remove
-
         remove(self.path)
 
     def describe(self, probes: int, recall: float, trained: int, covered: tuple[Covered, ...], began: float) -> DenseEntry:
@@ -259,6 +299,7 @@ class _Lists:
             kind=self._kind,
             name=self.path.name,
             sha256=described.sha256,
+            passages=trained,
             recall=recall,
             probes=probes,
             seconds=round(time.perf_counter() - began, 2),
@@ -287,7 +328,7 @@ class Lists:
         """
         import faiss
 
-        self.kind, self._path = kind, path
+        self.kind, self._code = kind, code
         widths = {"centroids": dim}
         tables = {name: Rows.open(path / name, files[name], dtype, widths.get(name, 0)) for name, dtype in TABLES.items()}
         self._centroids = np.ascontiguousarray(tables["centroids"].all())
@@ -301,7 +342,7 @@ class Lists:
             raise IndexDamaged(f"{path} has tables that do not fit each other; run: qa index build --force")
         self._ends = np.cumsum(sizes) * row
         self._begins = self._ends - sizes * row
-        self._index = index = _empty(kind, self._centroids)
+        self.index = index = _empty(kind, self._centroids)
         faiss.copy_array_to_vector(codec, index.sq.trained if kind == "ivf-sq8" else index.pq.centroids)
         if kind == "ivf-pq":
             index.use_precomputed_table = 0
@@ -312,8 +353,9 @@ class Lists:
             lists.nlist, lists.code_size = count, code
             lists.filename, lists.totsize, lists.read_only = str(path / "lists"), len(self._bytes), True
             lists.lists.resize(count)
-            # One list after the other, each its codes and then its numbers: the layout that ``_Lists`` writes.
-            lists.set_all_lists_sizes(faiss.swig_ptr(np.ascontiguousarray(sizes.astype(np.uint64))))
+            # One list after the other, each its codes and then its numbers: the layout that ``_Writer`` writes.
+            unsigned = sizes.astype(np.uint64)  # must outlive the call: FAISS is handed its address
+            lists.set_all_lists_sizes(faiss.swig_ptr(unsigned))
             lists.do_mmap()
             index.replace_invlists(lists, False)
             self._lists = lists  # FAISS keeps no reference of its own
@@ -323,6 +365,13 @@ class Lists:
     def count(self) -> int:
         """How many lists there are."""
         return len(self._centroids)
+
+    def blocks(self) -> Blocks:
+        """Yield each list's codes and row numbers, in order."""
+        for begin, end in zip(self._begins.tolist(), self._ends.tolist(), strict=True):
+            raw = self._bytes[begin:end]
+            count = len(raw) // (self._code + 8)
+            yield raw[: count * self._code].reshape(count, self._code), np.frombuffer(raw[count * self._code :].tobytes(), dtype="<i8")
 
     def search(self, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """Return the numbers of about k nearest vectors by their codes, best first.
@@ -351,40 +400,34 @@ class Lists:
         vector, keys, distances, out, labels = map(faiss.swig_ptr, asked)
         params = faiss.SearchParametersIVF(nprobe=probes, **selector)
         # The wrapper of this method in Python takes no parameters, so the method under it is called.
-        self._index.search_preassigned_c(1, vector, k, keys, distances, out, labels, False, params)
+        self.index.search_preassigned_c(1, vector, k, keys, distances, out, labels, False, params)
         rows = numbers[numbers >= 0]
         return rows
 
 
-def _settle(lists: Lists, gather: Gather, rng: np.random.Generator) -> tuple[int, float]:
+def _settle(lists: Lists, vectors: Joined, rng: np.random.Generator) -> tuple[int, float]:
     """Return the fewest probes that reach the recall, and what they reach; 0 where none do."""
-    rows = np.sort(rng.choice(len(gather), min(SAMPLE, len(gather)), replace=False))
-    queries = gather.take(rows)
-    truth = exact(gather, queries, 11)
+    one, other = (vectors.take(rng.choice(len(vectors), SAMPLE)) for _ in range(2))
+    queries = one + np.float32(MIX) * other
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    truth = exact(vectors, queries, 10)
     reached = 0.0
     for probes in PROBES:
-        if probes > lists.count // 4:
+        if probes > lists.count // 2:
             break
-        reached = recall_of(lambda query, p=probes: nearest(lists, gather, query, 11, p)[0], queries, truth, rows)
+        found = [nearest(lists, vectors, query, 10, probes)[0] for query in queries]
+        reached = recall(truth, found)
         if reached >= RECALL + MARGIN:
             return probes, round(reached, 4)
     return 0, round(reached, 4)
 
 
-def recall_of(
-    search: Callable[[Floats], NDArray[np.int64]], queries: Floats, truth: NDArray[np.int64], own: NDArray[np.int64] | None = None
-) -> float:
-    """Return the share of the ten nearest that a search finds; a query's own row counts as neither."""
-    hits = 0
-    for number, query in enumerate(queries):
-        itself = {int(own[number])} if own is not None else set()
-        right = [r for r in truth[number].tolist() if r not in itself][:10]
-        found = [r for r in search(query).tolist() if r not in itself][:10]
-        hits += len(set(right) & set(found))
-    return hits / (10 * len(queries))
+def recall(truth: NDArray[np.int64], found: Sequence[NDArray[np.int64]]) -> float:
+    """Return the share of what is right, (n, k), that was found."""
+    return sum(len(set(a.tolist()) & set(b.tolist())) for a, b in zip(truth, found, strict=True)) / truth.size
 
 
-def exact(gather: Gather, queries: Floats, k: int) -> NDArray[np.int64]:
+def exact(gather: Joined, queries: Floats, k: int) -> NDArray[np.int64]:
     """Return the rows of the k nearest vectors of each query, best first, by comparing all."""
     import faiss
 
@@ -401,7 +444,7 @@ def exact(gather: Gather, queries: Floats, k: int) -> NDArray[np.int64]:
 
 
 def nearest(
-    lists: Lists, gather: Gather, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None
+    lists: Lists, gather: Joined, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return the rows of about k nearest vectors and their exact cosines, best first."""
     wanted = max(LEAST_RERANKED, RERANKED[lists.kind] * k)

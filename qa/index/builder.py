@@ -18,7 +18,9 @@ from qa.documents.corpus import Corpus
 from qa.documents.model import Document
 from qa.embedding import Embedder
 from qa.errors import CorpusError, IndexBusy, IndexDamaged
-from qa.index.change import Change, Progress, collect_unlocked
+from qa.index.approximate import MEMORY
+from qa.index.change import WINDOW, Change, Progress, collect_unlocked
+from qa.index.encodings import Encoder
 from qa.index.snapshot import current_generation, read_manifest, refuse_other_files
 
 
@@ -30,6 +32,9 @@ def build_index(
     progress: Progress | None = None,
     *,
     fresh: bool = False,
+    memory: int = MEMORY,
+    encoder: Encoder | None = None,
+    window: int = WINDOW,
 ) -> str:
     """Make the index of a corpus: add what is new or changed, remove what is gone.
 
@@ -40,6 +45,9 @@ def build_index(
         max_tokens: upper size of a passage.
         progress: called with passages done and their total, which is an estimate until all are cut.
         fresh: take nothing of what is there, and encode everything anew.
+        memory: bytes that the codes of dense search may take in a large index.
+        encoder: encodes elsewhere, such as in several processes; in this process where None.
+        window: passages that it is given at once.
 
     Returns:
         The new generation's name.
@@ -50,7 +58,7 @@ def build_index(
         IndexDamaged: the folder cannot be written.
     """
     with _writing(folder):
-        change = Change(folder, embedder, max_tokens, progress)
+        change = Change(folder, embedder, max_tokens, progress, memory=memory, encoder=encoder, window=window)
         if not fresh:
             change.start_or_begin_anew()
         change.keep_only({d.id for d in corpus.documents})

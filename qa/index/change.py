@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -16,7 +17,8 @@ from qa.chunking import Passage, chunk
 from qa.documents.model import Document
 from qa.embedding import Embedder
 from qa.errors import IndexDamaged, IndexMissing, IndexProblem, IndexStale
-from qa.index.encodings import Encoding, KnownEncodings, encode, key_of
+from qa.index.approximate import MEMORY, DenseEntry, Table, update
+from qa.index.encodings import Encoder, Encoding, KnownEncodings, encode, key_of, task_of
 from qa.index.files import make_folder, remove, replace, sync_folder, write_file
 from qa.index.segment import SEGMENT_PASSAGES, Segment, SegmentEntry, SegmentWriter
 from qa.index.snapshot import CURRENT, FORMAT, GLOSSARY, MANIFEST, Manifest, current_generation, read_glossary, read_manifest
@@ -55,9 +57,32 @@ class Rate:
 class Change:
     """One change of an index folder, from the generation that is there to the next."""
 
-    def __init__(self, folder: Path, embedder: Embedder, max_tokens: int, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Embedder,
+        max_tokens: int,
+        progress: Progress | None,
+        *,
+        memory: int = MEMORY,
+        encoder: Encoder | None = None,
+        window: int = WINDOW,
+    ) -> None:
+        """Prepare a change.
+
+        Args:
+            folder: the index folder.
+            embedder: the model.
+            max_tokens: upper size of a passage.
+            progress: called with passages done and their total.
+            memory: bytes that the codes of dense search may take.
+            encoder: encodes elsewhere; in this process where None.
+            window: passages that it is given at once.
+        """
         self._began = time.perf_counter()
         self._folder, self._embedder, self._max_tokens, self._progress = folder, embedder, max_tokens, progress
+        self._encoder, self._window = encoder or functools.partial(encode, embedder), window
+        self._memory, self._dense = memory, DenseEntry(kind="flat")
         self.corpus, self.glossary = "", Glossary(())
         self._take_over([])
         self._new: list[SegmentEntry] = []
@@ -87,6 +112,7 @@ class Change:
         own, there = (self._embedder.identity, self._max_tokens), (manifest.model, manifest.max_tokens)
         if own != there:
             raise IndexStale(f"the index in {self._folder} was built with {there[0]} at {there[1]} tokens, not {own[0]} at {own[1]}; build it anew")
+        self._dense = manifest.dense
         try:
             self.corpus, self.glossary = manifest.corpus, read_glossary(self._folder / generation, manifest)
         except IndexDamaged:
@@ -141,7 +167,7 @@ class Change:
             passages = chunk(document, self._count_tokens, self._max_tokens)
             rate.cut(len(document.text), len(passages))
             batch.append((document, passages))
-            if sum(len(p) for _, p in batch) >= WINDOW:
+            if sum(len(p) for _, p in batch) >= self._window:
                 yield batch
                 batch = []
         yield batch
@@ -166,17 +192,19 @@ class Change:
 
     def _encode(self, items: Sequence[tuple[Document, Passage]]) -> Iterator[tuple[bytes, Encoding]]:
         """Yield the key and the encoding of each passage, taken from where it is known."""
-        for begin in range(0, len(items), WINDOW):
-            window = items[begin : begin + WINDOW]
+        for begin in range(0, len(items), self._window):
+            window = items[begin : begin + self._window]
             keys = [key_of(self._embedder.identity, *item) for item in window]
             known = [self._known.find(key) for key in keys]
-            fresh = encode(self._embedder, [item for item, found in zip(window, known, strict=True) if found is None])
+            fresh = self._encoder([task_of(*item) for item, found in zip(window, known, strict=True) if found is None])
             for key, found in zip(keys, known, strict=True):
                 yield key, next(fresh) if found is None else found
 
     def commit(self) -> str:
         """Write what is left to write, switch to the new generation, and remove what it does not need."""
         entries = [self._write(group) for group in self._groups()]
+        tables = [Table(e.name, Segment(self._folder / e.name, e).tables["vectors"]) for e in entries]
+        dense = update(self._folder, self._dense, tables, self._embedder.dim, self._memory)
         now = datetime.datetime.now(datetime.UTC)
         path = make_folder(self._folder / f"generation-{now:%Y%m%dT%H%M%S%f}")
         glossary = [(e.en, e.zh, e.aliases, e.kind) for e in self.glossary.entries]
@@ -195,6 +223,7 @@ class Change:
             seconds=round(time.perf_counter() - self._began, 2),
             files={GLOSSARY: write_file(path / GLOSSARY, json.dumps(glossary, ensure_ascii=False)).sha256},
             segments=tuple(entries),
+            dense=dense,
         )
         written = write_file(path / MANIFEST, manifest.model_dump_json(indent=1))
         sync_folder(path)
@@ -246,10 +275,11 @@ def _size(group: _Group) -> int:
 def collect_unlocked(folder: Path) -> list[str]:
     """Remove everything that the current generation does not need, and return its names; the caller holds the lock."""
     generation = current_generation(folder)
-    needed = {generation, *(s.name for s in read_manifest(folder, generation).segments)}
+    manifest = read_manifest(folder, generation)
+    needed = {generation, manifest.dense.name, *(s.name for s in manifest.segments)}
     gone = []
     for path in sorted(folder.iterdir()):
-        ours = path.name.startswith(("generation-", "segment-", "cache.sqlite")) or path.name == f".{CURRENT}.new"
+        ours = path.name.startswith(("generation-", "segment-", "dense-", "cache.sqlite")) or path.name == f".{CURRENT}.new"
         if ours and path.name not in needed:
             remove(path)
             gone.append(path.name)

@@ -15,7 +15,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,6 +153,15 @@ class PostingsBuilder:
         return {name: np.asarray(a, dtype=PARTS[name][0]) for name, a in arrays.items()}, Lengths.of(lengths)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Where a term stands: its inverse document frequency, how many texts hold it, and spans of postings (part, first, last)."""
+
+    idf: float
+    texts: int
+    spans: tuple[tuple[int, int, int], ...]
+
+
 class LexicalIndex:
     """BM25 over the texts of all segments, numbered through in their order."""
 
@@ -171,7 +180,7 @@ class LexicalIndex:
             counted: texts that count for the statistics; all where None.
         """
         self.parts, self._words, self._ideographs = parts, words, ideographs
-        self._offsets = np.concatenate([[0], np.cumsum([p.summed.texts for p in parts], dtype=np.int64)]).tolist()
+        self.offsets = np.concatenate([[0], np.cumsum([p.summed.texts for p in parts], dtype=np.int64)]).tolist()
         self._counted = counted
         summed = [p.summed for p in parts]
         if counted is not None and len(counted):
@@ -190,33 +199,46 @@ class LexicalIndex:
         arrays, summed = builder.finish()
         return cls([Postings(**{name: Rows(a) for name, a in arrays.items()}, summed=summed)], words, ideographs)
 
-    def _find(self, term: str) -> tuple[float, tuple[tuple[int, int, int], ...]]:
-        """Return a term's inverse document frequency and its spans of postings: part, first, last."""
+    @cached_property
+    def lengths(self) -> NDArray[np.uint32]:
+        """(n_texts, 2) words and ideographs of each text."""
+        tables = [part.lengths.all() for part in self.parts]
+        return tables[0] if len(tables) == 1 else np.concatenate([*tables, np.zeros((0, 2), np.uint32)])
+
+    def _find(self, term: str) -> Found:
         digest = np.uint64(digest_of(term))
         spans = [(n, *part.find(digest)) for n, part in enumerate(self.parts)]
         found = tuple(s for s in spans if s[2] > s[1])
-        if self._counted is None:
-            texts = sum(b - a for _, a, b in found)
-        else:
-            texts = sum(int(self._counted[self.parts[n].rows[a:b].astype(np.int64) + self._offsets[n]].sum()) for n, a, b in found)
-        return float(np.log1p((self.size - texts + 0.5) / (texts + 0.5))), found
+        held = sum(b - a for _, a, b in found)
+        texts = held
+        if self._counted is not None:
+            texts = sum(int(self._counted[self.parts[n].rows[a:b].astype(np.int64) + self.offsets[n]].sum()) for n, a, b in found)
+        return Found(float(np.log1p((self.size - texts + 0.5) / (texts + 0.5))), held, found)
+
+    def find(self, term: str) -> Found:
+        """Return how rare a term is, and where its postings stand."""
+        return self._known(term)
 
     def idf(self, term: str) -> float:
         """Return a term's inverse document frequency; an unknown term has the highest."""
-        return self._known(term)[0]
+        return self._known(term).idf
 
     def __contains__(self, term: str) -> bool:
-        return bool(self._known(term)[1])
+        return bool(self._known(term).spans)
 
-    def postings(self, term: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the texts that hold a term, and its weight in each; empty for an unknown term."""
-        idf, spans = self._known(term)
-        rows, weights = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-        for number, a, b in spans:
-            part = self.parts[number]
-            rows.append(part.rows[a:b].astype(np.int64) + self._offsets[number])
-            weights.append(self._weights(part, term, part.rows[a:b], part.counts[a:b], idf))
-        return np.concatenate(rows), np.concatenate(weights)
+    def _read(self, found: Found) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Return the texts that hold a term, rising, and how often it stands in each."""
+        rows = [self.parts[n].rows[a:b].astype(np.int64) + self.offsets[n] for n, a, b in found.spans]
+        counts = [self.parts[n].counts[a:b] for n, a, b in found.spans]
+        if len(rows) == 1:
+            return rows[0], counts[0]
+        return np.concatenate([*rows, np.zeros(0, np.int64)]), np.concatenate([*counts, np.zeros(0, np.uint16)])
+
+    def postings(self, term: str, factor: float = 1.0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the texts that hold a term, rising, and its weight in each; empty for an unknown term."""
+        found = self._known(term)
+        rows, counts = self._read(found)
+        return rows, self._weights(term, rows, counts, found.idf * factor)
 
     def scores(self, tokens: Iterable[str], weights: Mapping[str, float] | None = None) -> NDArray[np.float32]:
         """Score every text for the distinct tokens of a query; higher is better, 0 is no match.
@@ -228,43 +250,63 @@ class LexicalIndex:
         Returns:
             (n_texts,) float32.
         """
-        total = np.zeros(self._offsets[-1], dtype=np.float32)
+        total = np.zeros(self.offsets[-1], dtype=np.float32)
         for term in dict.fromkeys(tokens):
-            idf, spans = self._known(term)
-            factor = idf * (1.0 if weights is None else weights.get(term, 1.0))
-            for number, a, b in spans:
-                part, begin = self.parts[number], self._offsets[number]
-                rows = part.rows[a:b]
-                total[begin : self._offsets[number + 1]][rows] += self._weights(part, term, rows, part.counts[a:b], factor)
+            rows, values = self.postings(term, 1.0 if weights is None else weights.get(term, 1.0))
+            total[rows] += values
         return total
 
     def scores_at(
         self, wanted: NDArray[np.int64], tokens: Iterable[str], weights: Mapping[str, float] | None = None
     ) -> NDArray[np.float32]:
         """Score some texts only: the same as ``scores(tokens, weights)[wanted]``, whatever the number of texts."""
+        terms = list(dict.fromkeys(tokens))
         total = np.zeros(len(wanted), dtype=np.float32)
-        part_of = np.searchsorted(self._offsets, wanted, side="right") - 1
-        for term in dict.fromkeys(tokens):
-            idf, spans = self._known(term)
-            factor = idf * (1.0 if weights is None else weights.get(term, 1.0))
-            for number, a, b in spans:
-                here = np.flatnonzero(part_of == number)
-                if not len(here):
-                    continue
-                part = self.parts[number]
-                local, rows = (wanted[here] - self._offsets[number]).astype(np.uint32), part.rows[a:b]
-                at = np.minimum(np.searchsorted(rows, local), len(rows) - 1)
-                hit = rows[at] == local
-                total[here[hit]] += self._weights(part, term, local[hit], part.counts[a:b][at[hit]], factor)
+        for line, factor in zip(self.weights_at(wanted, terms), [1.0 if weights is None else weights.get(t, 1.0) for t in terms], strict=True):
+            total += line * np.float32(factor)
         return total
 
-    def _weights(
-        self, part: Postings, term: str, rows: NDArray[np.uint32], counts: NDArray[np.uint16], factor: float
-    ) -> NDArray[np.float32]:
+    def weights_at(self, wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
+        """Return what each term adds to the score of each of some texts, (n_terms, n_wanted)."""
+        order = np.argsort(wanted, kind="stable")
+        ordered = wanted[order]
+        bounds = np.searchsorted(ordered, self.offsets).tolist()
+        inside = [n for n in range(len(self.parts)) if bounds[n] < bounds[n + 1]]
+        local = {n: (ordered[bounds[n] : bounds[n + 1]] - self.offsets[n]).astype(np.uint32) for n in inside}
+        table = np.zeros((len(terms), len(wanted)), dtype=np.float32)
+        for line, term in zip(table, terms, strict=True):
+            found = self._known(term)
+            hits: list[NDArray[np.int64]] = []
+            counts: list[NDArray[np.uint16]] = []
+            for number, a, b in found.spans:
+                if number in local:
+                    held = self.parts[number].rows[a:b]
+                    at = held.searchsorted(local[number])
+                    at[at == len(held)] = 0
+                    hit = (held[at] == local[number]).nonzero()[0]
+                    if len(hit):
+                        hits.append(hit + bounds[number])
+                        counts.append(self.parts[number].counts[a:b][at[hit]])
+            if hits:
+                places = np.concatenate(hits)
+                line[order[places]] = self._weights(term, ordered[places], np.concatenate(counts), found.idf)
+        return table
+
+    def saturations(self, counts: Mapping[str, int], row: int) -> dict[str, float]:
+        """Return the weight of each term of one text without the term's rarity, from how often it stands there."""
+        found: dict[str, float] = {}
+        for ideographic in (False, True):
+            terms = [t for t in counts if _ideographic(t) == ideographic]
+            if terms:
+                values = self._weights(terms[0], np.full(len(terms), row), np.asarray([counts[t] for t in terms]), 1.0)
+                found |= zip(terms, values.tolist(), strict=True)
+        return found
+
+    def _weights(self, term: str, rows: NDArray[np.int64], counts: NDArray[np.integer[Any]], factor: float) -> NDArray[np.float32]:
         """Return what postings add to a score: idf * f * (k1 + 1) / (f + k1 * (1 - b + b * length / mean))."""
         ideographic = _ideographic(term)
         own, mean = (self._ideographs, self._mean_ideographs) if ideographic else (self._words, self._mean_words)
-        lengths = part.lengths.all()[:, int(ideographic)][rows]
+        lengths = self.lengths[rows, int(ideographic)]
         frequency = counts.astype(np.float64)
         weights: NDArray[np.float32] = (
             factor * frequency * (own.k1 + 1) / (frequency + own.k1 * (1 - own.b + own.b / mean * lengths))

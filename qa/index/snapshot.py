@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from qa.errors import IndexDamaged, IndexMissing, IndexStale
+from qa.index.approximate import DenseEntry, open_lists
 from qa.index.files import sha256_of
+from qa.index.joined import Joined
 from qa.index.lexical import LexicalIndex
 from qa.index.segment import Segment, SegmentEntry
 from qa.index.store import Documents, Passages
-from qa.index.vectors import Joined, SentenceVectors, Vectors
+from qa.index.vectors import Cover, SentenceVectors, Vectors, cover
 from qa.text.glossary import Entry, Glossary
 
 FORMAT = 5
@@ -46,11 +48,12 @@ class Manifest(BaseModel):
     seconds: float
     files: dict[str, str]
     segments: tuple[SegmentEntry, ...]
+    dense: DenseEntry = DenseEntry(kind="flat")
 
     @property
     def bytes(self) -> int:
-        """Size of all segments."""
-        return sum(s.bytes for s in self.segments)
+        """Size of all segments, and of the lists for dense search."""
+        return sum(s.bytes for s in self.segments) + self.dense.bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +130,15 @@ class Snapshot:
         sizes = {name: sum(getattr(m, name) for m in manifests) for name in ("documents", "passages", "sentences", "tokens")}
         segments = [s for _, _, _, found in opened for s in found]
         every = manifests[0].model_copy(update={**sizes, "segments": tuple(s.entry for s in segments)})
-        return cls._join(generations, every, opened[0][2], segments)
+        names = [s.entry.name for s in segments]
+        folders = [folder, *(f for f in more if (f / CURRENT).is_file())]
+        covers = [cover(*open_lists(f, m.dense), names) for f, m in zip(folders, manifests, strict=True) if m.dense.name]
+        return cls._join(generations, every, opened[0][2], segments, covers)
 
     @classmethod
-    def _join(cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment]) -> Snapshot:
+    def _join(
+        cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment], covers: Sequence[Cover] = ()
+    ) -> Snapshot:
         documents = Documents(segments)
         passages = Passages(segments, documents)
         numbers = passages.document_numbers
@@ -147,7 +155,7 @@ class Snapshot:
             numbers,
             chinese[documents.facet_of[numbers]],
             np.concatenate([[False], numbers[1:] == numbers[:-1]])[: len(numbers)],
-            Vectors([s.tables["vectors"] for s in segments]),
+            Vectors([s.tables["vectors"] for s in segments], covers),
             SentenceVectors([s.tables["sentences"] for s in segments], of_segments),
             passages.sentence_rows,
             Joined([s.tables["tokens"] for s in segments]),
@@ -209,7 +217,7 @@ def refuse_other_files(folder: Path) -> None:
         IndexDamaged: it does.
     """
     found = sorted(p.name for p in folder.iterdir() if p.name != "README.md") if folder.is_dir() else []
-    if found and not any(p.startswith(("generation-", "segment-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
+    if found and not any(p.startswith(("generation-", "segment-", "dense-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
         raise IndexDamaged(f"{folder} holds other files and no index (found {found[0]}); choose another folder")
 
 

@@ -3,71 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.errors import IndexDamaged
+from qa.index.approximate import LEAST_RERANKED, RERANKED, DenseInfo, Lists
 from qa.index.files import Rows
+from qa.index.joined import Joined
 
 Floats = NDArray[np.float32]
 
 _IN_MEMORY = 256_000_000  # bytes of sentence vectors that are kept as float32
 _PIECE = 65_536  # rows converted at once where they aren't
-
-
-class Joined:
-    """Tables of several segments, numbered through in their order."""
-
-    def __init__(self, parts: Sequence[Rows], shifts: Sequence[int] | None = None) -> None:
-        """Join tables.
-
-        Args:
-            parts: the tables.
-            shifts: added to the values of each, where they count something in their segment.
-        """
-        self._parts, self._shifts = parts, shifts
-        self.offsets = np.concatenate([[0], np.cumsum([len(p) for p in parts], dtype=np.int64)])
-        self._offsets: list[int] = self.offsets.tolist()
-
-    def __len__(self) -> int:
-        return self._offsets[-1]
-
-    def _part(self, row: int) -> int:
-        return 0 if len(self._parts) == 1 else int(np.searchsorted(self.offsets, row, side="right")) - 1
-
-    def __getitem__(self, key: int | slice) -> NDArray[Any]:
-        """Return one row, or the rows from ``start`` to ``stop``.
-
-        Raises:
-            IndexDamaged: a block of the file differs from its checksum.
-        """
-        if not isinstance(key, slice):
-            return np.asarray(self[int(key) : int(key) + 1][0])
-        start, stop, _ = key.indices(len(self))
-        if not self._parts:
-            return np.zeros(0, dtype=np.float32)
-        pieces: list[NDArray[Any]] = []
-        while start < stop or not pieces:
-            number = min(self._part(start), len(self._parts) - 1)
-            begin = self._offsets[number]
-            last = min(stop, self._offsets[number + 1])
-            rows = self._parts[number][start - begin : last - begin]
-            pieces.append(rows + self._shifts[number] if self._shifts is not None and self._shifts[number] else rows)
-            if last <= start:
-                break
-            start = last
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-    def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Return some rows, in the order in which they are asked for."""
-        if not len(rows):
-            return self[0:0]
-        return np.stack([self[int(row)] for row in rows])
+FEW = 4096  # admitted passages up to which each is compared, whatever the size of the index: about 3 ms
+MOST_MORE_PROBES = 8  # times as many lists are read for a narrow scope
 
 
 class Vectors(Joined):
     """Unit vectors of passages, (n_passages, dim) float32: dense search by inner product."""
+
+    def __init__(self, parts: Sequence[Rows], covers: Sequence[Cover] = ()) -> None:
+        """Join tables.
+
+        Args:
+            parts: the tables.
+            covers: lists for approximate search over some of them.
+        """
+        super().__init__(parts)
+        self._covers = covers
+        covered = {number for cover in covers for number in cover.parts}
+        self._plain = [n for n in range(len(parts)) if n not in covered]
+
+    @property
+    def exact(self) -> bool:
+        """Whether every vector is compared with a query, which takes time in proportion to their number."""
+        return not self._covers
 
     def scores(self, query: Floats) -> Floats:
         """Return the cosine of every passage with a unit vector, (n_passages,)."""
@@ -80,20 +52,80 @@ class Vectors(Joined):
         return total
 
     def search(self, query: Floats, k: int, admitted: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Floats]:
-        """Return the k nearest passages that are admitted, and their cosines, best first (exact, by FAISS)."""
+        """Return the k nearest passages that are admitted, and their cosines, best first.
+
+        All of them where there are no lists; else those that the lists give, with exact cosines.
+        """
+        count = len(self) if admitted is None else int(np.count_nonzero(admitted))
+        if admitted is not None and self._covers and count <= FEW:
+            rows = np.flatnonzero(admitted)
+            return _best(rows, self.take(rows) @ query, k)
+        found = [self._search_part(number, query, k, admitted) for number in self._plain]
+        share = count / (len(self) or 1)
+        for cover in self._covers:
+            wanted = max(LEAST_RERANKED, RERANKED[cover.lists.kind] * k)
+            inside = None
+            if admitted is not None and count < len(self):
+                inside = np.concatenate([admitted[self._offsets[n] : self._offsets[n + 1]] for n in cover.parts])
+            # Where few are admitted, the nearest of them lie farther away, in more lists.
+            probes = int(np.ceil(cover.probes * min(MOST_MORE_PROBES, 1 / (share or 1))))
+            local = cover.lists.search(query, wanted, probes, inside)
+            at = np.searchsorted(cover.first, local, side="right") - 1
+            rows = local - cover.first[at] + np.asarray(self._offsets)[np.asarray(cover.parts)[at]]
+            found.append((rows, self.take(rows) @ query if len(rows) else np.zeros(0, np.float32)))
+        rows, values = (np.concatenate([f[i] for f in found] or [np.zeros(0)]) for i in (0, 1))
+        return _best(rows.astype(np.int64), values.astype(np.float32), k)
+
+    def _search_part(
+        self, number: int, query: Floats, k: int, admitted: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], Floats]:
+        """Search one table exactly, by FAISS."""
         import faiss  # only where it is used: a plain question needs every passage's score
 
-        rows: list[NDArray[np.int64]] = []
-        scores: list[Floats] = []
-        for part, begin in zip(self._parts, self._offsets, strict=False):
-            inside = np.arange(len(part)) if admitted is None else np.flatnonzero(admitted[begin : begin + len(part)])
-            matrix = part.all() if admitted is None else part.all()[inside]
-            near, numbers = faiss.knn(query[None], matrix, min(k, len(inside)), metric=faiss.METRIC_INNER_PRODUCT)
-            rows.append(inside[numbers[0]] + begin)
-            scores.append(near[0])
-        every, values = np.concatenate([*rows, np.zeros(0, np.int64)]), np.concatenate([*scores, np.zeros(0, np.float32)])
-        order = np.lexsort((every, -values))[:k]
-        return every[order], values[order]
+        part, begin = self._parts[number], self._offsets[number]
+        inside = np.arange(len(part)) if admitted is None else np.flatnonzero(admitted[begin : begin + len(part)])
+        matrix = part.all() if admitted is None else part.all()[inside]
+        near, numbers = faiss.knn(query[None], matrix, min(k, len(inside)), metric=faiss.METRIC_INNER_PRODUCT)
+        return inside[numbers[0]] + begin, near[0]
+
+
+def _best(rows: NDArray[np.int64], values: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
+    order = np.lexsort((rows, -values))[:k]
+    return rows[order], values[order]
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """Lists for approximate search, and the tables whose vectors they hold.
+
+    Attributes:
+        lists: the lists.
+        parts: numbers of the tables, in the order in which the lists number their rows.
+        first: the lists' number of the first row of each.
+        probes: lists that a query reads.
+    """
+
+    lists: Lists
+    parts: tuple[int, ...]
+    first: NDArray[np.int64]
+    probes: int
+
+
+def cover(info: DenseInfo, lists: Lists, names: Sequence[str]) -> Cover:
+    """Join lists to the tables that they cover.
+
+    Args:
+        info, lists: as ``open_lists`` returns them.
+        names: the segments of all tables, in order.
+
+    Raises:
+        IndexDamaged: they cover a segment that is not there.
+    """
+    number = {name: n for n, name in enumerate(names)}
+    if missing := [s.name for s in info.segments if s.name not in number]:
+        raise IndexDamaged(f"the lists for dense search cover {missing[0]}, which is not in the index; run: qa index build --force")
+    first = np.concatenate([[0], np.cumsum([s.passages for s in info.segments], dtype=np.int64)])[:-1]
+    return Cover(lists, tuple(number[s.name] for s in info.segments), first, info.probes)
 
 
 class SentenceVectors(Joined):
@@ -121,6 +153,17 @@ class SentenceVectors(Joined):
             for number, first in enumerate(self._first)
         ]
         return found[0] if len(found) == 1 else np.concatenate([*found, np.zeros(0, np.float32)])
+
+    def best_at(self, query: Floats, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Floats:
+        """Return the same for some passages, given by their first sentence and the one after their last."""
+        sizes = stops - starts
+        if not len(sizes):
+            return np.zeros(0, np.float32)
+        begin = np.concatenate([[0], np.cumsum(sizes)])
+        numbers = np.arange(begin[-1]) + np.repeat(starts - begin[:-1], sizes)
+        cosines = self.take(numbers).astype(np.float32) @ query
+        best: Floats = np.maximum.reduceat(cosines, begin[:-1])
+        return best
 
     def _compare(self, number: int, query: Floats) -> Floats:
         if number not in self._copies and self.offsets[-1] * len(query) * 4 <= _IN_MEMORY:

@@ -81,7 +81,7 @@ ASPECTS = (
         "size", "Size and growth | 规模与增长", "How large is {s}, and how fast does it grow? | {s}的规模有多大，增长多快？",
         "How many {s} are there? | {s}的数量是多少？",
         "market investment robotics driving compute chips society applications cities open-source models", "",
-        r"\bbillion|\bmillion|\btrillion|\bgrew\b|\bgrow|\brose\b|\breach|\bshare\b|\bparameters?\b|\bfleet\b|\bshipment|\boutput\b|"
+        r"\bbillion|\bmillion|\btrillion|\bgrew\b|\bgrow|\brose\b|\bshare\b|\bparameters?\b|\bfleet\b|\bshipment|\boutput\b|"
         r"\bmarket\b|\bcapacity\b|\bdownload|"
         r"亿|万|增长|规模|占|份额|参数|出货|产量|下载", "figure",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from qa.retrieval.hits import Hit
 from qa.retrieval.search import Searcher
 from qa.text.glossary import Entry
 
-MOST = {"main": 8, "year": 12, "name": 3}
+MOST = {"main": 5, "year": 12, "name": 3}
 MOST_OF_ASPECT = 6
 PER_YEAR = 2
 """Most sentences of a section, and of one year."""
@@ -82,31 +84,42 @@ class Collector:
         self._searcher = searcher
         self._language = language
         self._snapshot = searcher.snapshot
-        self._filters = filters
+        # The brief's own language first, since a reader wants it in one; both where that gives too little.
+        own = [] if filters.languages else [filters.model_copy(update={"languages": (language,)})]
+        self._scopes = [*own, filters]
         self._plan = plan
         self.notebook = Notebook()
 
     def ask(self, task: Task, number: int) -> None:
         """Search one sub-question in a round."""
         book = self.notebook
-        result = answer(self._searcher, task.question, task.history, self._filters, ANSWERED)
-        fitting = 0
-        fresh = 0
-        for finding in [] if result.abstained else self._candidates(task, result):
-            if not self._fits(task, finding):
-                continue
-            fitting += 1
-            if self._room(task, finding) and not self._known(finding):
-                book.findings.append(finding)
-                fresh += 1
+        fitting = fresh = 0
+        missing: tuple[str, ...] = ()
+        for scope in self._scopes:
+            result = answer(self._searcher, task.question, task.history, scope, ANSWERED)
+            missing = missing or result.missing
+            fits = [f for f in ([] if result.abstained else self._candidates(task, result)) if self._fits(task, f)]
+            for finding in fits:
+                if self._room(task, finding) and not self._known(finding):
+                    book.findings.append(finding)
+                    fresh += 1
+            fitting += len(fits)
+            if fits:
+                book.usable.append(result)
+                self._conflicts(task, result)
+            if fitting >= OTHER_LANGUAGE:
+                break
         key = (task.heading, task.subject.name if task.subject else task.question)
         if fitting:
             book.gaps.pop(key, None)
-            book.usable.append(result)
-            self._conflicts(task, result)
         elif task.key != "name" and key not in book.gaps:
-            book.gaps[key] = (task, Gap(question=task.question, missing=result.missing))
+            book.gaps[key] = (task, Gap(question=task.question, missing=missing))
         book.asked.append(Sub(question=task.question, aspect=task.key, round=number, found=fresh))
+
+    @property
+    def beyond(self) -> bool:
+        """Whether nothing fits so far and the glossary knows no subject of the question: the collection is about something else."""
+        return not self.notebook.findings and not any(s.entries for s in self._plan.subjects)
 
     def names(self, most: int) -> list[Entry]:
         """Return the names that turned up often and that the question does not hold, the most frequent first."""
@@ -136,9 +149,9 @@ class Collector:
     def _sentences(self, task: Task, hit: Hit, asked: frozenset[str]) -> list[Finding]:
         document = self._snapshot.documents[hit.document_id]
         found = []
-        for start, end in document.sentences:
-            if not hit.start <= start < end <= hit.end:
-                continue
+        spans = document.sentences  # in order, so those of the passage are found without reading a whole book
+        first = bisect.bisect_left(spans, (hit.start, 0))
+        for start, end in itertools.takewhile(lambda span: span[1] <= hit.end, itertools.islice(spans, first, None)):
             text = document.text[start:end]
             share = len(asked & tokens_of(text)) / len(asked) if asked else 0.0
             if share < COVERED and task.aspect is None:
@@ -153,7 +166,8 @@ class Collector:
     def _fits(self, task: Task, finding: Finding) -> bool:
         text = finding.sentence.text
         context = f"{finding.citation.title}\n{finding.citation.section}"
-        subjects = [task.subject] if task.subject else list(self._plan.subjects)
+        # A model's sub-question names its own subject, and the answer was held to it.
+        subjects = [task.subject] if task.subject else [] if task.key == "asked" else list(self._plan.subjects)
         if subjects and not any(s.speaks(text, context, self._snapshot.glossary) for s in subjects):
             return False
         if not within(text, self._plan.years) or (task.year and task.year not in years_of(text)):

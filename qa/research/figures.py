@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from qa.answering.answer import Sentence
-from qa.answering.facts import dates_of, quantities_of
+from qa.answering.facts import dates_of, last_day, quantities_of
 from qa.research.model import Dated, Figure
 from qa.text.quantities import Quantity, is_month
 
@@ -19,6 +19,12 @@ _TELLING = 1000  # smaller bare counts ("the 3 others") are no figures of their 
 
 _BREAK = re.compile(r"[,;:]\s|[，；：。]|\s[–—]\s")
 _NAME_BEFORE = re.compile(r"(?:[A-Z][\w.]*[ -]?|[-–/])$")  # "GPT 4", "Ascend 910", "7-8"
+# What follows a count without being counted.
+_NO_UNIT = re.compile(r"(?:ed|ing|ly|-based)$|^(?:built|sold|made|more|less|higher|lower|ahead|behind|times)$")
+_RIGHT_BEHIND = re.compile(r"\s*(?:(?:[a-z]+ ){0,2}?(?:in|of|for|by|at the end of|as of|on)(?: the end of)? )?\(?\s*")
+_COMPARED = re.compile(r"(?:\b(?:than|compared with|compared to|against|versus)\s(?:(?:in|at|the|end|of|those|that)\s)*|[比较])$")
+_NAME_WORD = re.compile(r"[A-Z][\w-]*\s$")
+_AT_HEAD = re.compile(r"\b(?:In|On|By|Since|Until|During|From|After|Before|At|For|Of|Between|Around|About|Late|Early|Through)\s$")
 Cited = tuple[Sentence, str]
 """A sentence with the date that its quote speaks for."""
 
@@ -36,11 +42,12 @@ def figures(sentences: Sequence[Cited], language: str) -> tuple[Figure, ...]:
         taken = 0
         for quantity in _telling(sentence):
             what = clause(sentence.text, quantity.start, quantity.end, SHORT[language])
-            key = (quantity.unit, quantity.value, date)
+            when = date_of(sentence.text, quantity, date)
+            key = (quantity.unit, quantity.value, when)
             if taken < PER_SENTENCE and key not in known:
                 unit = quantity.unit if quantity.kind in ("percent", "points", "money") else _counted(sentence.text, quantity)
                 value = sentence.text[quantity.start : quantity.end].strip()
-                found.append(Figure(what=what, value=value, unit=unit, date=date, citation=sentence.citations[0]))
+                found.append(Figure(what=what, value=value, unit=unit, date=when, citation=sentence.citations[0]))
                 known.add(key)
                 taken += 1
     return tuple(found[:MOST_FIGURES])
@@ -51,12 +58,42 @@ def timeline(sentences: Sequence[Cited]) -> tuple[Dated, ...]:
 
     Days and months come before years alone where there are too many.
     """
-    dated = [(date, s) for s, date in sentences if dates_of(s.text)]
+    dated = [(when, s) for s, date in sentences if (when := _latest(s.text, date))]
     exact = [pair for pair in dated if len(pair[0]) > 4]
     chosen = (exact + [pair for pair in dated if len(pair[0]) == 4])[:MOST_DATED]
     rows = [Dated(date=date, statement=flat(s.text), citation=s.citations[0]) for date, s in chosen]
     rows.sort(key=lambda row: (row.date, row.citation))
     return tuple(rows) if len(rows) >= 3 else ()
+
+
+def date_of(text: str, figure: Quantity, otherwise: str) -> str:
+    """Return the date that a figure speaks for: the nearest one of its sentence, one right behind it ("in 2023") before all others."""
+
+    def apart(day: Quantity) -> tuple[int, int]:
+        between = text[figure.end : day.start] if day.start >= figure.end else text[day.end : figure.start]
+        behind = day.start >= figure.end and _RIGHT_BEHIND.fullmatch(between) is not None
+        return (0 if behind else len(between) + 25 * len(_BREAK.findall(between)), day.start)
+
+    days = [d for d in _own_dates(text) if not _COMPARED.search(text[: d.start])]
+    near = min(days, key=apart, default=None)
+    return _iso(int(near.value)) if near is not None else otherwise
+
+
+def _latest(text: str, limit: str) -> str:
+    """Return the latest date of a sentence that is not beyond the one it speaks for; "" if it names none."""
+    values = [int(d.value) for d in _own_dates(text) if d.value <= last_day(limit)]
+    return _iso(max(values)) if values else ""
+
+
+def _own_dates(text: str) -> list[Quantity]:
+    """Return the dates of a sentence that are no part of a name, as the year of "AI Index 2026" is."""
+    return [d for d in dates_of(text) if not (_NAME_WORD.search(text[: d.start]) and not _AT_HEAD.search(text[: d.start]))]
+
+
+def _iso(value: int) -> str:
+    """Write YYYYMMDD, with zeros for what is not said, as YYYY, YYYY-MM or YYYY-MM-DD."""
+    year, month, day = value // 10_000, value // 100 % 100, value % 100
+    return f"{year:04d}" + (f"-{month:02d}" if month else "") + (f"-{day:02d}" if day else "")
 
 
 def clause(text: str, start: int, end: int, short: int) -> str:
@@ -94,4 +131,5 @@ def _counted(text: str, quantity: Quantity) -> str:
     """Return the word behind a count as it is written, unless it is a name."""
     match = re.match(r"\s?([A-Za-z-]{3,}|[\u4e00-\u9fff]{1,2})", text[quantity.end :])
     word = match.group(1) if match and quantity.unit else ""
-    return "" if word.istitle() else word
+    name = word[:1].isupper() and word != word.upper()
+    return "" if name or _NO_UNIT.search(word) else word

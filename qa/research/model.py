@@ -37,7 +37,7 @@ class Figure(_Value):
     what: str = Field(description="the clause that holds the figure, as written")
     value: str = Field(description="the figure, as written")
     unit: str = Field(description="%, pp, a currency, or what is counted; empty where the quote names none beside it")
-    date: str = Field(description="YYYY, YYYY-MM or YYYY-MM-DD that the quote speaks for")
+    date: str = Field(description="YYYY, YYYY-MM or YYYY-MM-DD: the nearest date in the quote, else the one that it speaks for")
     citation: int
 
 

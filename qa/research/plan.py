@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from qa.answering.analysis import analyse
 from qa.answering.facts import names_entry, tokens_of, years_of
 from qa.research.aspects import ASPECTS, GENERIC, Aspect
-from qa.research.words import ABOUT, JOIN, NAME, PLACE, WORDS, YEAR, Language
+from qa.research.words import ABOUT, AI, JOIN, NAME, PLACE, WORDS, YEAR, Language
 from qa.retrieval.query import Query
 from qa.text.glossary import Entry, Glossary
 
@@ -25,6 +25,7 @@ _PARTS = re.compile(
     r"[?？;；]\s*|,?\s+and\s+(?=(?:what|how|who|when|where|why|which|is|are|does|do|did|has|have)\b)|[，,](?=(?:如何|为何|为什么|有哪些|谁|何时|有何|怎样|是否))",
     re.IGNORECASE,
 )
+_ALWAYS = ("rules", "comparison", "limits", "outlook")
 _FRAME = frozenset(
     "brief overview report summari research describ explain compar state situat role chang develop happen work affect cope achiev use success".split()
 )  # stems of words that ask rather than name a subject
@@ -47,6 +48,12 @@ class Subject:
     tokens: frozenset[str]
     named: bool
     kind: str = ""
+
+    @property
+    def several(self) -> bool:
+        """Whether its name is a plural: "robotaxis in China"."""
+        head = self.name.split(" in ")[0]
+        return not self.named and (" and " in head or (head.endswith("s") and not head.endswith("ss")))
 
     def in_sentence(self, text: str) -> bool:
         """Tell whether a sentence by itself speaks of the subject."""
@@ -118,10 +125,12 @@ def subjects_of(query: Query) -> tuple[Subject, ...]:
     terms = [e for e in written if not e.is_name and e.en not in GENERIC] or [
         e for e in written if not e.is_name and e.en not in ("AI", "comparison", "progress", "world", "growth", "industry")
     ]
-    place = next((written[e] for e in written if e.kind == "place"), "")
     language = query.language
+    place = next((e.zh if language == "zh" else e.en for e in written if e.kind == "place"), "")
     if terms:
-        name = JOIN[language].join(written[e] for e in terms[:MOST_SUBJECTS])
+        name = JOIN[language].join(_inside(written[e]) for e in terms[:MOST_SUBJECTS])
+        if all(e.en in GENERIC for e in terms):  # "policy" alone says too little
+            name = AI[language].format(name)
         subject = Subject(PLACE[language].format(s=name, p=place) if place else name, tuple(terms[:MOST_SUBJECTS]), frozenset(), False)
         return (subject,)
     years = {str(y) for y in query.years}
@@ -129,6 +138,11 @@ def subjects_of(query: Query) -> tuple[Subject, ...]:
     words = [w for w in re.findall(r"[\w.-]+", text) if tokens_of(w) & tokens]
     name = " ".join(words) if words and language == "en" else text.rstrip("？?。. ")
     return (Subject(name, (), tokens, False),)
+
+
+def _inside(word: str) -> str:
+    """Write a term as it stands inside a sentence: "Robotaxis" without its capital, "AI chips" with them."""
+    return word[:1].lower() + word[1:] if word[1:2].islower() else word
 
 
 def make_plan(query: Query, topics: Counter[str], found_years: Sequence[int], most: int) -> Plan:
@@ -155,18 +169,17 @@ def make_plan(query: Query, topics: Counter[str], found_years: Sequence[int], mo
         for subject in subjects[:1]
         for year in years
     ]
-    about = [task for aspect in _aspects(subjects, topics) for task in _about(aspect, subjects, language)]
+    about = [task for aspect in _aspects(query, subjects, topics) for task in _about(aspect, subjects, language)]
     # Years are asked for by the question itself, so they come before what the rules add.
     tasks += (dated + about)[:room]
-    span = (min(query.years), max(query.years)) if query.years else (0, 0)
-    return Plan(subjects, span, tuple(tasks))
+    return Plan(subjects, _span(query), tuple(tasks))
 
 
 def again(task: Task, language: Language) -> Task | None:
     """Return a task in its aspect's second wording; None where it has none."""
     if task.aspect is None or task.subject is None:
         return None
-    question = task.aspect.again[language == "zh"].format(s=task.subject.name)
+    question = _worded(task.aspect.again, task.subject, language)
     return Task(question, task.heading, task.subject, task.aspect, task.key)
 
 
@@ -178,26 +191,52 @@ def about_name(entry: Entry, subject: Subject, language: Language) -> Task:
     return Task(question, name, subject, key="name", entry=entry)
 
 
-def _years(query: Query, found: Sequence[int]) -> list[int]:
+# A year that bounds what is asked ("in 2024", "2024年的"), not one that names something ("the 2017 plan").
+_IN_YEAR = re.compile(
+    r"\b(?:in|during|of|for|throughout|from)\s+(?:the year\s+)?(?:19|20)\d\d\b(?!\s+(?:plan|law|rule|act|report))"
+    r"|(?:19|20)\d\d年(?!.{0,4}(?:计划|规划))",
+    re.IGNORECASE,
+)
+
+
+def _span(query: Query) -> tuple[int, int]:
+    """Return the first and last year that the question asks about, (0, 0) for all times."""
+    period = analyse(query).period
     if len(query.years) >= 2:
-        return list(range(min(query.years), max(query.years) + 1))[-MOST_YEARS:]
-    if len(query.years) == 1:
-        return []  # the question itself asks for it
-    if analyse(query).kind != "change":
+        return min(query.years), max(query.years)
+    if period is not None:
+        return period.since // 10_000, period.until // 10_000
+    if query.years and _IN_YEAR.search(query.text):
+        return min(query.years), max(query.years)
+    return 0, 0
+
+
+def _years(query: Query, found: Sequence[int]) -> list[int]:
+    """Return the years that are asked for one by one: those that the question spans, or where a development shows most."""
+    first, last = _span(query)
+    last = min(last, max(found, default=0))
+    if 0 < first < last:
+        return list(range(first, last + 1))[-MOST_YEARS:]
+    if (first, last) != (0, 0) or analyse(query).kind != "change":
         return []
-    often = [year for year, _ in Counter(found).most_common(5)]
-    return sorted(often)
+    return sorted(year for year, _ in Counter(found).most_common(5))
 
 
-def _aspects(subjects: Sequence[Subject], topics: Counter[str]) -> list[Aspect]:
-    """Choose the aspects that names or topics call for, the most called for first; ties keep the order of the list."""
+def _aspects(query: Query, subjects: Sequence[Subject], topics: Counter[str]) -> list[Aspect]:
+    """Choose the aspects that names or topics call for, the most called for first; ties keep the order of the list.
+
+    A field that is itself an aspect ("AI risks", "AI policy") has no cost and no users: only what the question
+    names and a few that always make sense are looked into.
+    """
+    plain = all(s.entries and all(e.en in GENERIC for e in s.entries) for s in subjects)
     whole = sum(topics.values()) or 1
     kinds = {s.kind for s in subjects if s.named}
     chosen = []
     for aspect in ASPECTS:
         share = sum(topics[t] for t in aspect.topics) / whole if aspect.topics else 0.5
         fits = not aspect.kinds or bool(aspect.kinds & kinds) or (bool(aspect.topics) and not kinds)
-        if fits and share >= CALLED_FOR:
+        asked = aspect.cue.search(query.text) is not None
+        if fits and share >= CALLED_FOR and (not plain or asked or aspect.key in _ALWAYS):
             chosen.append((share, aspect))
     return [aspect for _, aspect in sorted(chosen, key=lambda pair: -round(pair[0], 6))]
 
@@ -205,7 +244,22 @@ def _aspects(subjects: Sequence[Subject], topics: Counter[str]) -> list[Aspect]:
 def _about(aspect: Aspect, subjects: Sequence[Subject], language: Language) -> list[Task]:
     chinese = language == "zh"
     fitting = [s for s in subjects if not s.named or not aspect.kinds or s.kind in aspect.kinds]
-    return [Task(aspect.ask[chinese].format(s=s.name), aspect.heading[chinese], s, aspect, aspect.key) for s in fitting]
+    return [Task(_worded(aspect.ask, s, language), aspect.heading[chinese], s, aspect, aspect.key) for s in fitting]
+
+
+# What changes in the wording of a question about several things: "robotaxis in China", "AI chips".
+_SEVERAL = (
+    ("is {s}", "are {s}"), ("does {s}", "do {s}"), ("does it grow", "do they grow"), ("is it used", "are they used"), ("by it", "by them"),
+)  # fmt: skip
+
+
+def _worded(pattern: tuple[str, str], subject: Subject, language: Language) -> str:
+    """Put a subject into the question about an aspect."""
+    text = pattern[language == "zh"]
+    if subject.several and language == "en":
+        for one, more in _SEVERAL:
+            text = text.replace(one, more)
+    return text.format(s=subject.name)
 
 
 def within(text: str, years: tuple[int, int]) -> bool:

@@ -70,7 +70,7 @@ def steps(
     collector = Collector(searcher, filters, plan, language)
     stopped = yield from _search(collector, plan.tasks, 1, 0, stop)
     if not stopped:
-        second = _second_round(collector, plan, language, most - len(plan.tasks))
+        second = [] if collector.beyond else _second_round(collector, plan, language, most - len(plan.tasks))
         stopped = bool(second) and (yield from _search(collector, second, 2, len(plan.tasks), stop))
     book = collector.notebook
     yield Writing(sentences=len(book.findings))
@@ -92,6 +92,8 @@ def _search(
     for position, task in enumerate(tasks, 1):
         if stop():
             return True
+        if task.key not in ("main", "asked") and collector.beyond:
+            break  # aspects of what no document knows
         yield Searching(number=before + position, total=before + len(tasks), question=task.question)
         collector.ask(task, number)
     book = collector.notebook

@@ -41,5 +41,6 @@ WORDS: dict[str, dict[str, str]] = {
 ABOUT = {"en": "What is known about {s}?", "zh": "关于{s}有哪些情况？"}
 YEAR = {"en": "What happened with {s} in {y}?", "zh": "{y}年{s}的情况如何？"}
 NAME = {"en": "What is known about {n} and {s}?", "zh": "{n}与{s}有什么关系？"}
+AI = {"en": "AI {}", "zh": "人工智能{}"}
 JOIN = {"en": " and ", "zh": "与"}
 PLACE = {"en": "{s} in {p}", "zh": "{p}的{s}"}

@@ -16,6 +16,7 @@ from qa.research.figures import Cited, figures, flat, timeline
 from qa.research.model import Brief, Section
 from qa.research.plan import Plan
 from qa.research.words import WORDS, Language
+from qa.text.language import has_cjk
 
 SUMMARY = 5
 OF_MAIN = 3
@@ -70,7 +71,9 @@ class _Numbers:
 
 def summary_findings(draft: Draft) -> list[Finding]:
     """Choose the summary: the question's own best sentences, then the best of each section, with figures first."""
-    findings = [f for f in draft.notebook.findings if not _LEANS.match(f.sentence.text)] or draft.notebook.findings
+    every = draft.notebook.findings
+    own = [f for f in every if has_cjk(f.sentence.text) == (draft.language == "zh")] or every
+    findings = [f for f in own if not _LEANS.match(f.sentence.text)] or own
     chosen = sorted((f for f in findings if f.key == "main"), key=lambda f: -round(f.score, 6))[:OF_MAIN]
     headings = dict.fromkeys(f.heading for f in sorted(findings, key=lambda f: not _asked_for(f.key, draft.question)) if f.key != "main")
     for heading in headings:
@@ -120,7 +123,7 @@ def make_brief(draft: Draft, series: Sequence[Series], written: Answer | None = 
         sections=tuple(sections),
         figures=figures(in_order, draft.language),
         timeline=timeline(in_order),
-        charts=charts(draft.question, draft.plan.subjects, text, series, draft.language),
+        charts=charts(draft.question, draft.plan, text, series, draft.language),
         conflicts=conflicts,
         gaps=tuple(gap for task, gap in draft.notebook.gaps.values() if findings or task.key in ("main", "asked")),
         references=tuple(numbers.citations.values()),

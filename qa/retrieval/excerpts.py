@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qa.retrieval.pool import minmax
 from qa.retrieval.query import Query
-from qa.retrieval.search import Ranking, Searcher, minmax
+from qa.retrieval.search import Ranking, Searcher
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class SentenceWeights:
     near: float
 
 
-SENTENCE = SentenceWeights(late=1.0, passage=0.2, cosine=0.0, lexical=0.2, near=0.15)
+SENTENCE = SentenceWeights(late=1.0, passage=0.2, cosine=0.1, lexical=0.15, near=0.15)
 SENTENCE_PASSAGES = 12  # passages whose sentences are looked at
 SENTENCE_MARGIN = 0.3  # how far below the best sentence the last one of an excerpt may score
 

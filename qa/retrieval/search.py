@@ -20,8 +20,8 @@ from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.late import Late, late_scores
+from qa.retrieval.pool import FOUND, Candidates, Everything, FirstStage, LocalStage, Sample, Scope, minmax, wanted_terms
 from qa.retrieval.query import Query, QueryReader
-from qa.retrieval.translation import scores as group_scores
 from qa.retrieval.translation import translate, words_of
 
 Floats = NDArray[np.float32]
@@ -48,7 +48,7 @@ class Weights:
     late: float
 
 
-WEIGHTS = Weights(dense=0.17, sentence=0.11, lexical=0.19, context=0.14, late=0.39)
+WEIGHTS = Weights(dense=0.15, sentence=0.25, lexical=0.122, context=0.088, late=0.39)
 UNREADABLE = Weights(dense=0.10, sentence=0.0, lexical=0.70, context=0.0, late=0.20)
 """For a text that the model cannot read, such as Chinese under MiniLM: a third of its ideographs are
 in the vocabulary, which says a little."""
@@ -107,8 +107,19 @@ class Searcher:
         snapshot: Snapshot,
         embedder: Embedder,
         regimes: Mapping[str, Weights] = REGIMES,
+        stage: FirstStage | None = None,
     ) -> None:
+        """Search a snapshot.
+
+        Args:
+            snapshot: one or several generations.
+            embedder: for questions.
+            regimes: shares of the signals.
+            stage: finds the passages to score; where None all are scored while the index is small enough for
+                exact search, and in a larger one its own files are searched.
+        """
         self.snapshot = snapshot
+        self._stage = stage or (None if snapshot.vectors.exact else LocalStage(snapshot))
         self._embedder = embedder
         self._regimes = regimes
         self.reader = QueryReader(snapshot.glossary)
@@ -155,30 +166,29 @@ class Searcher:
         if not admitted.any():
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32), _nothing(), Late.nothing(), encoded, readable, 0.0)
         groups = words_of(query) if own else translate(query)
-        met, possible = group_scores(snapshot.words, groups)
-        signals = {name: np.zeros(len(admitted), dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
-        signals["lexical"] = snapshot.words.scores(query.tokens, query.weights) if own else met
+        terms = {t: query.weights.get(t, 1.0) for t in query.tokens} if own else wanted_terms(groups)
+        pool = self._pool(Scope(filters or Filters(), language, admitted), encoded.pooled if weights.dense else None, terms)
+        met, possible = pool.groups(groups)
+        signals = {name: np.zeros(pool.size, dtype=np.float32) for name in ("dense", "sentence", "lexical", "context")}
+        signals["lexical"] = pool.lexical(query) if own else met
         if weights.dense:
-            signals["dense"] = snapshot.vectors.scores(encoded.pooled)
+            signals["dense"] = pool.dense(encoded.pooled)
         if weights.sentence:
-            signals["sentence"] = snapshot.sentence_vectors.best(encoded.pooled)
+            signals["sentence"] = pool.sentence(encoded.pooled)
         if weights.context:
-            titles = snapshot.titles.scores(query.tokens, query.weights) if own else group_scores(snapshot.titles, groups)[0]
-            signals["context"] = titles[snapshot.title_of]
-        first = np.zeros(len(admitted), dtype=np.float32)
+            signals["context"] = pool.context(query, None if own else groups)
+        first = np.zeros(pool.size, dtype=np.float32)
         for name, values in signals.items():
             share = getattr(weights, name)
             if share:
-                first += np.float32(share) * minmax(values, admitted)
-        first[~admitted] = -1.0
-        rows = _best(first, CANDIDATES)
-        rows = rows[first[rows] > 0]
+                first += np.float32(share) * pool.scaled(name, values)
+        at, rows = pool.best(first, CANDIDATES)
         found = late_scores(snapshot, encoded, rows)
         late = found.passages
-        fused = self._with_neighbours(rows, (first[rows] + weights.late * minmax(late)).astype(np.float32))
-        strength = _strength(met[rows], possible, late) * (1.0 if own else CROSS)
+        fused = self._with_neighbours(rows, (first[at] + weights.late * minmax(late)).astype(np.float32))
+        strength = _strength(met[at], possible, late) * (1.0 if own else CROSS)
         order = np.argsort(-fused, kind="stable")
-        chosen = {name: values[rows][order] for name, values in signals.items()}
+        chosen = {name: values[at][order] for name, values in signals.items()}
         return Ranking(
             rows[order],
             fused[order],
@@ -188,6 +198,21 @@ class Searcher:
             readable,
             strength,
         )
+
+    def _pool(self, scope: Scope, vector: Floats | None, terms: Mapping[str, float]) -> Everything | Candidates:
+        """Return the passages to score: all, or in a large index those that the first stage finds."""
+        if self._stage is None:
+            return Everything(self.snapshot, scope.admitted)
+        found = [self._stage.lexical(terms, FOUND, scope)]
+        lows: dict[str, float] = {}
+        if vector is not None:
+            found.append(self._stage.dense(vector, FOUND, scope))
+            lows = self._sample.lows(vector)
+        return Candidates(self.snapshot, np.concatenate(found), lows)
+
+    @cached_property
+    def _sample(self) -> Sample:
+        return Sample(self.snapshot)
 
     def _with_neighbours(self, rows: NDArray[np.int64], fused: Floats) -> Floats:
         """Mix each score with that of the better neighbour in the document; one that is no candidate counts 0."""
@@ -293,24 +318,8 @@ def _strength(met: Floats, possible: float, late: Floats) -> float:
     return share * max(float(late.max()), LEAST_CLOSE)
 
 
-def minmax(scores: Floats, admitted: NDArray[np.bool_] | None = None) -> Floats:
-    """Scale scores to 0..1 over the admitted ones; equal scores become 1 where they are positive, else 0."""
-    inside = scores if admitted is None else scores[admitted]
-    if not len(inside):
-        return np.zeros_like(scores)
-    low, high = float(inside.min()), float(inside.max())
-    if high <= low:
-        return (scores > 0).astype(np.float32)
-    return ((scores - low) / (high - low)).astype(np.float32)
-
-
 def _nothing() -> dict[str, Floats]:
     return {name: np.zeros(0, np.float32) for name in ("dense", "sentence", "lexical", "context", "late")}
-
-
-def _best(scores: Floats, k: int) -> NDArray[np.int64]:
-    """Return the numbers of the k highest scores, best first; ties go to the earlier."""
-    return np.argsort(-scores, kind="stable")[:k]
 
 
 def _first_best(entries: Sequence[tuple[float, int, Ranking]], value: Callable[[tuple[float, int, Ranking]], float]) -> int:

@@ -10,7 +10,7 @@ one that holds the best, and a word whose alternatives stand everywhere counts l
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,6 +163,18 @@ def _matched(words: LexicalIndex, group: Group) -> NDArray[np.float32]:
         if len(alternative.tokens) > 1 and has_cjk(alternative.tokens[0]):
             matched = matched * matched  # pairs of one word: half of them are half of another word
         best[rows] = np.maximum(best[rows], matched)
+    return best
+
+
+def matched_at(words: LexicalIndex, group: Group, weights: Mapping[str, NDArray[np.float32]], texts: int) -> NDArray[np.float32]:
+    """Return the same for some texts only, from what each token adds to the score of each of them."""
+    best = np.zeros(texts, dtype=np.float32)
+    for alternative in group.alternatives:
+        scale = alternative.weight / (sum(words.idf(t) for t in alternative.tokens) or 1.0)
+        matched = np.add.reduce([weights[t] for t in alternative.tokens]) * np.float32(scale)
+        if len(alternative.tokens) > 1 and has_cjk(alternative.tokens[0]):
+            matched = matched * matched
+        best = np.maximum(best, matched)
     return best
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from qa.settings import Settings
+    from qa.web.server import Wrap
 
 __all__ = ["create_app", "serve"]
 
@@ -31,13 +32,14 @@ def create_app(settings: Settings) -> FastAPI:
     return create(settings)
 
 
-def serve(settings: Settings, *, host: str | None = None, port: int | None = None) -> None:
+def serve(settings: Settings, *, host: str | None = None, port: int | None = None, wrap: Wrap | None = None) -> None:
     """Serve the page until it is interrupted, and print its address.
 
     Args:
         settings: names the corpus, the index and the model.
         host: address to listen on; the settings' where None.
         port: first port to try; the settings' where None. The next free one is taken.
+        wrap: makes what is served from the page and the engine behind it; the page alone where None.
 
     Raises:
         SettingsError: the host is unknown, or none of the ports from the first on is free.
@@ -46,7 +48,7 @@ def serve(settings: Settings, *, host: str | None = None, port: int | None = Non
     _stay_on_this_machine()
     from qa.web.server import run
 
-    run(settings, host or settings.host, port or settings.port)
+    run(settings, host or settings.host, port or settings.port, wrap)
 
 
 def _stay_on_this_machine() -> None:

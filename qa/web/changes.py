@@ -32,6 +32,7 @@ from qa.errors import LibraryProblem, QAError, UnknownDocument
 from qa.library.results import Added
 from qa.library.sources import check_collection
 from qa.web.engine import Engine
+from qa.web.reasons import reason
 
 log = logging.getLogger(__name__)
 
@@ -329,7 +330,8 @@ def _added(assistant: Assistant, name: str, one: Added) -> dict[str, Any]:
         except UnknownDocument:  # removed meanwhile
             title = one.document_id
     words = one.message.removeprefix(f"{name}: ")
-    return {**_result(name, one.status, words), "document": one.document_id or "", "title": title, "passages": one.passages}
+    why = reason(one.message) if one.status == "refused" else ""
+    return {**_result(name, one.status, words, why), "document": one.document_id or "", "title": title, "passages": one.passages}
 
 
 def _result(name: str, status: str, message: str = "", reason: str = "") -> dict[str, Any]:

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 20
 """Questions that are worked on at the same time; further ones wait."""
+LONG_AT_ONCE = 8
+"""Pieces of work that last: what a model writes, and research. They have places of their own, so that answers need not wait."""
 WAITING = 60
 """Questions that may wait; beyond them the page says kindly that it is busy."""
 
@@ -59,6 +61,7 @@ class Engine:
         self._finished = threading.Event()
         self._started = threading.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._long_slots = asyncio.Semaphore(LONG_AT_ONCE)
         self._admitted = 0
 
     def start(self) -> None:
@@ -98,8 +101,11 @@ class Engine:
         return self._assistant
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self, *, long: bool = False) -> AsyncIterator[None]:
         """Hold one of the places for a question, waiting for it if all are taken.
+
+        Args:
+            long: a place for work that lasts.
 
         Raises:
             Busy: too many wait already.
@@ -108,7 +114,7 @@ class Engine:
             raise Busy
         self._admitted += 1
         try:
-            async with self._slots:
+            async with self._long_slots if long else self._slots:
                 yield
         finally:
             self._admitted -= 1

@@ -7,9 +7,23 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from qa.research import Brief, to_html, to_markdown
+
 Turn = dict[str, Any]
 
 TYPES = {"markdown": "md", "json": "json", "bibtex": "bib"}
+_WORDS = {
+    "en": {
+        "older": "older figure, see [{}]", "partly": "partly supported", "unsupported": "not supported", "conflict": "Sources disagree",
+        "newer": "newer", "primary": "primary source", "comparison": "Side by side", "written": "Written by {}",
+        "tokens": "{} tokens read, {} written",
+    },
+    "zh": {
+        "older": "旧数据，见[{}]", "partly": "部分支持", "unsupported": "缺乏支持", "conflict": "来源说法不一",
+        "newer": "较新", "primary": "一手来源", "comparison": "对照", "written": "由{}撰写",
+        "tokens": "读取{}个词元，写出{}个",
+    },
+}  # fmt: skip
 
 
 def export(turns: Sequence[Turn], form: str) -> str:
@@ -27,19 +41,72 @@ def export(turns: Sequence[Turn], form: str) -> str:
     raise ValueError(f"unknown export form {form!r}; use one of {', '.join(TYPES)}")
 
 
+def brief_file(turn: Turn, form: str) -> dict[str, str]:
+    """Return the brief of a research turn as a file: ``{"name", "text"}`` in "markdown" or "html".
+
+    Raises:
+        ValueError: the form is unknown.
+    """
+    brief = Brief.model_validate(turn["whole"])
+    if form == "markdown":
+        return {"name": "brief.md", "text": to_markdown(brief)}
+    if form == "html":
+        return {"name": "brief.html", "text": to_html(brief)}
+    raise ValueError(f"unknown form of a brief {form!r}; use markdown or html")
+
+
 def _markdown(turn: Turn) -> str:
+    if "whole" in turn:  # one level down, as the questions of a conversation stand
+        return re.sub(r"^#(?=#* )", "##", to_markdown(Brief.model_validate(turn["whole"])).rstrip(), flags=re.MULTILINE)
+    words = _WORDS["zh" if turn.get("language") == "zh" else "en"]
     lines = [f"## {_plain(turn['question'])}", ""]
     if turn["standalone"] != turn["question"]:
         lines += [f"*{_plain(turn['standalone'])}*", ""]
-    lines += [_plain(turn["text"])]
-    if turn["citations"]:
-        lines += [""]
+    lines += [_said(turn, words), "", *_beside(turn, words)]
     for citation in turn["citations"]:
         lines.append(f"{citation['number']}. “{_plain(citation['quote'])}” ({_plain(_place(citation))})")
         for source in citation["sources"]:
             link = f" <{source['url']}>" if source["url"] else ""
             lines.append(f"   - {_plain(source['publisher'])}, “{_plain(source['title'])}”, {source['date']}.{link}")
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
+
+
+def _said(turn: Turn, words: dict[str, str]) -> str:
+    """Return the answer with its marks, and what is to be said of a sentence behind it."""
+    if turn["abstained"] or not turn["sentences"]:
+        return _plain(turn["text"])
+    said = []
+    for sentence in turn["sentences"]:
+        text = _plain("".join(text for text, _ in sentence["segments"]))
+        doubts = [words[sentence["support"]]] if sentence["support"] != "supported" else []
+        if sentence.get("superseded_by"):
+            doubts.append(words["older"].format(sentence["superseded_by"]))
+        said.append(f"{text} {''.join(f'[{n}]' for n in sentence['citations'])}" + (f" ({'; '.join(doubts)})" if doubts else ""))
+    return " ".join(said)
+
+
+def _beside(turn: Turn, words: dict[str, str]) -> list[str]:
+    """Return what stands beside an answer: conflicts, a comparison, who wrote it, notes. Turns of earlier versions lack some."""
+    lines = []
+    for conflict in turn["conflicts"]:
+        lines.append(f"**{words['conflict']}**: {_plain(conflict['what'])}")
+        for value in conflict["values"]:
+            note = f", {words[value['note']]}" if value.get("note") else ""
+            lines.append(f"- {_plain(value['value'])} ({value['date']}{note}) [{value['citation']}]")
+        lines.append("")
+    if comparison := turn["comparison"]:
+        lines.append(f"**{words['comparison']}**")
+        lines += [f"- {_plain(r['side'])}: {_plain(r['figure'])} ({r['as_of']}) [{r['citation']}]" for r in comparison["rows"]]
+        computed = "".join(text for text, _ in comparison.get("computed", ()))
+        lines += [f"- {_plain(computed)}"] if computed else []
+        lines.append("")
+    if turn["mode"].startswith("llm:"):
+        usage = turn.get("usage")
+        tokens = f" ({words['tokens'].format(usage['prompt_tokens'], usage['completion_tokens'])})" if usage else ""
+        lines += [f"*{_plain(words['written'].format(turn['mode'].removeprefix('llm:')))}{tokens}*", ""]
+    for note in turn.get("notes", ()):
+        lines += [f"> {_plain(note)}", ""]
+    return lines
 
 
 def _place(citation: dict[str, Any]) -> str:

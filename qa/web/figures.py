@@ -1,4 +1,4 @@
-"""The figures of an answer as a comparison table or as a development over time."""
+"""The figures of an answer as a development over time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections import Counter
 from typing import Any
 
 from qa.answering.answer import Answer, Citation
-from qa.text.glossary import Glossary
 from qa.text.quantities import Quantity, dates, quantities
 from qa.text.tokens import search_tokens
 
 MIN_POINTS = 3
-MAX_APART = 60  # characters between a figure and the name it belongs to
 MIN_SHARED = 0.3  # share of the question's words that a sentence of its chart must hold
 # "rose by 87 million" is a change, not a level: beside levels it would draw a false dip.
 _CHANGE_BEFORE = re.compile(
@@ -21,45 +19,6 @@ _CHANGE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _CHANGE_AFTER = re.compile(r"^\S*\s*(?:\w+\s+)?(?:above|below|more than|less than|fewer than|higher|lower)\b", re.IGNORECASE)
-
-
-def comparison(answer: Answer, glossary: Glossary) -> dict[str, Any] | None:
-    """Return the sides of a comparison with a figure each, or None if fewer than two sides have one.
-
-    A figure belongs to the nearest name in its sentence, whether or not the question asked for
-    that name; only figures of one measure, the one that covers most sides, stand side by side.
-
-    Returns:
-        ``{"rows": [{"side", "figure", "as_of", "citation"}]}`` in order of the answer.
-    """
-    if answer.kind != "comparison" or answer.abstained:
-        return None
-    question = answer.standalone_question
-    asked = {m.entry: question[m.start : m.end] for m in glossary.mentions(question) if m.entry.is_name}
-    kinds = Counter(entry.kind for entry in asked)
-    asked = {entry: name for entry, name in asked.items() if kinds[entry.kind] >= 2}  # countries with countries, not with a test
-    by_number = {c.number: c for c in answer.citations}
-    measures: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
-    for sentence in answer.sentences:
-        citation = by_number.get(sentence.citations[0]) if sentence.citations else None
-        names = [m for m in glossary.mentions(sentence.text) if m.entry.is_name]
-        if citation is None or not names:
-            continue
-        for figure in quantities(sentence.text):
-            owner = min(names, key=lambda m: max(m.start - figure.end, figure.start - m.end))
-            apart = max(owner.start - figure.end, figure.start - owner.end)
-            # Percentage points measure the distance between the sides, so they are no side's own.
-            if owner.entry in asked and apart <= MAX_APART and figure.kind != "points" and _measure(figure) != "count:":
-                side = asked[owner.entry]
-                row = {
-                    "side": side,
-                    "figure": sentence.text[figure.start : figure.end].strip(),
-                    "as_of": citation.as_of,
-                    "citation": citation.number,
-                }
-                measures.setdefault(_measure(figure), {}).setdefault((side, citation.as_of), row)
-    best = max(measures.values(), key=lambda rows: len({side for side, _ in rows}), default={})
-    return {"rows": list(best.values())} if len({side for side, _ in best}) >= 2 else None
 
 
 def development(answer: Answer) -> dict[str, Any] | None:

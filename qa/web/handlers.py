@@ -19,11 +19,13 @@ from qa.retrieval.filters import Filters
 from qa.web import library
 from qa.web.engine import Busy, Engine
 from qa.web.explore import Timeline, series_view
-from qa.web.export import TYPES, export
+from qa.web.export import TYPES, brief_file, export
 from qa.web.guard import OWNER_COOKIE
+from qa.web.models import offers
 from qa.web.store import Store
 from qa.web.suggest import Suggester, examples
-from qa.web.views import View, document_view, turn_view
+from qa.web.views import View, document_view, for_page, turn_view
+from qa.web.work import Steps, in_thread, researched, written
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ class Handlers:
         self._recent: dict[str, Answer] = {}
         self._recent_lock = threading.Lock()
         self._look_again = 0.0
+        self.offers = offers(engine.settings)
+        self._stops: dict[tuple[str, str], threading.Event] = {}
 
     # The Ask tab
 
@@ -73,26 +77,39 @@ class Handlers:
         """Answer one question in steps.
 
         Args:
-            sent: ``request`` (echoed), ``question``, ``conversation``, ``scope``, and ``replace``,
-                the id of the turn that an edited or repeated question takes the place of.
+            sent: ``request`` (echoed), ``question``, ``conversation``, ``scope``; ``replace``,
+                the id of the turn that an edited or repeated question takes the place of; ``llm``, the
+                name of an offered model that writes; ``research``, whether a brief is wanted.
             owner: whose conversation it is.
 
         Yields:
             ``{"request", "phase", ...}`` where phase is loading, searching, answering (with the
-            turn so far), done (with the whole turn), busy or failed (with "message").
+            turn so far), those of ``qa.web.work``, done (with the whole turn), busy or failed (with "message").
         """
 
         def step(phase: str, **more: Any) -> View:
             return {"request": sent.get("request"), "phase": phase, **more}
 
+        key = (owner, str(sent.get("request")))
         try:
             scope = read_scope(sent.get("scope") or {})
+            llm = self._offered(sent)
             async for status in self.engine.ready():
                 if status.state != "ready":
                     yield step("failed" if status.state == "failed" else "loading", status=status.as_dict(), message=status.error)
                 if status.state == "failed":
                     return
             yield step("searching")
+            if llm or sent.get("research"):
+                stop = self._stops[key] = threading.Event()
+                async with self.engine.slot(long=True):
+                    async for view in in_thread(lambda gone: self._work(sent, owner, scope, llm, lambda: stop.is_set() or gone.is_set())):
+                        if view["phase"] != "done":
+                            yield step(**view)
+                turn = view["turn"]
+                turn["conversation"] = await asyncio.to_thread(self._keep, sent, owner, turn)
+                yield step("done", turn=for_page(turn))
+                return
             async with self.engine.slot():
                 turn = await asyncio.to_thread(self._answer, sent, owner, scope)
             for shown in range(1, len(turn["sentences"])):
@@ -107,17 +124,44 @@ class Handlers:
         except Exception:
             log.exception("a question could not be answered")
             yield step("failed", message="", problem="unexpected")
+        finally:
+            self._stops.pop(key, None)
+
+    def _offered(self, sent: Mapping[str, Any]) -> str:
+        """Return the model's name if it is one that the page offers; "" for none."""
+        name = str(sent.get("llm") or "")
+        if name and name not in [offer.name for offer in self.offers]:
+            raise BadQuestion("this language model is not offered here; choose another, or quotes only")
+        return name
+
+    def _work(self, sent: Mapping[str, Any], owner: str, scope: Filters, llm: str, stop: Callable[[], bool]) -> Steps:
+        self._look_for_changes()
+        question = str(sent.get("question") or "")
+        if sent.get("research"):
+            return researched(self.engine.assistant, question, scope, llm, stop)
+        return written(self.engine.assistant, question, self._history(sent, owner), scope, llm, self._remember)
+
+    def stop(self, sent: Mapping[str, Any], owner: str) -> bool:
+        """End the research ``request`` early; what has been found still comes."""
+        stopping = self._stops.get((owner, str(sent.get("request"))))
+        if stopping is not None:
+            stopping.set()
+        return stopping is not None
 
     def _answer(self, sent: Mapping[str, Any], owner: str, scope: Filters) -> View:
         assistant = self.engine.assistant
         self._look_for_changes()
         answer = assistant.ask(str(sent.get("question") or ""), history=self._history(sent, owner), filters=scope)
         turn = turn_view(assistant, answer, scope)
+        self._remember(turn["id"], answer)
+        return turn
+
+    def _remember(self, turn: str, answer: Answer) -> None:
+        """Keep an answer for the questions that are suggested after it."""
         with self._recent_lock:
-            self._recent[turn["id"]] = answer
+            self._recent[turn] = answer
             while len(self._recent) > 200:
                 del self._recent[next(iter(self._recent))]
-        return turn
 
     def _look_for_changes(self) -> None:
         """Take up what the commands have added or removed meanwhile; the next question need not wait for that again."""
@@ -158,6 +202,7 @@ class Handlers:
         return {
             "status": self.engine.status.as_dict(),
             "examples": [{"topic": topic, **questions} for topic, questions in grouped.items()],
+            "models": [offer.as_dict() for offer in self.offers],
             "max_chars": self.engine.settings.max_question_chars,
         }
 
@@ -166,7 +211,7 @@ class Handlers:
     def conversation(self, sent: Mapping[str, Any], owner: str) -> View:
         """Return the turns of the conversation ``id`` with the owner's votes."""
         identity = str(sent.get("id"))
-        return {"turns": self.store.turns(owner, identity), "votes": self.store.votes(owner, identity)}
+        return {"turns": [for_page(turn) for turn in self.store.turns(owner, identity)], "votes": self.store.votes(owner, identity)}
 
     def export(self, sent: Mapping[str, Any], owner: str) -> View:
         """Return the conversation ``id`` in ``form`` as a file's name and text."""
@@ -175,6 +220,13 @@ class Handlers:
             raise QAError(f"unknown export form {form!r}")
         turns = self.store.turns(owner, str(sent.get("id")))
         return {"name": f"conversation.{TYPES[form]}", "text": export(turns, form)}
+
+    def brief(self, sent: Mapping[str, Any], owner: str) -> View:
+        """Return the brief of the turn ``turn`` of ``conversation`` in ``form`` as a file's name and text."""
+        for turn in self.store.turns(owner, str(sent.get("conversation"))):
+            if turn["id"] == sent.get("turn") and "whole" in turn:
+                return brief_file(turn, str(sent.get("form")))
+        raise QAError("this brief is not kept; research the question again")
 
     def vote(self, sent: Mapping[str, Any], owner: str) -> bool:
         """Keep the owner's ``vote`` and ``reason`` on the turn ``turn`` of ``conversation``."""
@@ -247,6 +299,12 @@ def actions(handlers: Handlers) -> Sequence[Action]:
     def page_export(sent: Any, request: gr.Request) -> View:
         return _safely(lambda: handlers.export(sent, owner_of(request)))
 
+    def page_brief(sent: Any, request: gr.Request) -> View:
+        return _safely(lambda: handlers.brief(sent, owner_of(request)))
+
+    def page_stop(sent: Any, request: gr.Request) -> View:
+        return _safely(lambda: {"stopped": handlers.stop(sent, owner_of(request))})
+
     def page_vote(sent: Any, request: gr.Request) -> View:
         return _safely(lambda: {"kept": handlers.vote(sent, owner_of(request))})
 
@@ -264,7 +322,7 @@ def actions(handlers: Handlers) -> Sequence[Action]:
 
     return (
         page_start, page_status, page_suggest, page_conversations, page_conversation, page_rename, page_delete, page_export,
-        page_vote, page_explore, page_statements, page_library, page_read,
+        page_brief, page_stop, page_vote, page_explore, page_statements, page_library, page_read,
     )  # fmt: skip
 
 

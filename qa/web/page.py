@@ -21,6 +21,7 @@ HEAD = """
 <link rel="stylesheet" href="page/ask.css">
 <link rel="stylesheet" href="page/data.css">
 <link rel="stylesheet" href="page/library.css">
+<link rel="stylesheet" href="page/brief.css">
 <script src="page/theme.js"></script>
 <script type="module" src="page/main.js"></script>
 """

@@ -5,33 +5,68 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from qa.errors import SettingsError
 from qa.settings import Settings
-from qa.web.app import create_app
+from qa.web.engine import Engine
 from qa.web.exposure import check_exposure, is_loopback
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 PORTS_TRIED = 50
 
 
-def run(settings: Settings, host: str, port: int) -> None:
-    """Serve on the first free port and print the address.
+Wrap = Callable[["FastAPI", Engine], ASGIApp]
+"""Makes what is served from the page and the engine behind it."""
+
+
+def run(settings: Settings, host: str, port: int, wrap: Wrap | None = None) -> None:
+    """Serve the page on the first free port and print the address.
+
+    Args:
+        settings: what the assistant is opened with.
+        host, port: where.
+        wrap: puts something beside the page.
 
     Raises:
         SettingsError: the host is unknown or no port is free, or other machines could reach the page without a log-in.
         OSError: the folder for conversations cannot be written.
     """
+    from qa.web.app import create_app  # loads Gradio, which an interface without the page does not need
+
     check_exposure(settings, host)
-    app = create_app(settings.model_copy(update={"host": host}))
+    settings = settings.model_copy(update={"host": host})
+    engine = Engine(settings)
+    page = create_app(settings, engine)
+    notice = "passwords" if settings.auth is not None else ""
+    serve_app(wrap(page, engine) if wrap else page, host, port, "The page", notice)
+
+
+def serve_app(app: ASGIApp, host: str, port: int, what: str, secrets: str = "") -> None:
+    """Serve an application on the first free port and print its address.
+
+    Args:
+        app: what is served.
+        host, port: where.
+        what: it is called.
+        secrets: what clients send that nobody else should read, for a notice where the network could.
+
+    Raises:
+        SettingsError: the host is unknown or no port is free.
+    """
     listener = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
-    sys.stdout.write(f"The page is at {address} (Ctrl+C stops it)\n")
+    sys.stdout.write(f"{what} is at {address} (Ctrl+C stops it)\n")
     sys.stdout.flush()
-    if settings.auth is not None and not is_loopback(host):
-        sys.stderr.write("notice: passwords reach this server unencrypted unless a proxy with TLS stands before it\n")
+    if secrets and not is_loopback(host):
+        sys.stderr.write(f"notice: {secrets} reach this server unencrypted unless a proxy with TLS stands before it\n")
     _log_to_stderr()
     # No access log: questions and file names are nobody's business.
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, server_header=False)

@@ -6,20 +6,22 @@ text to be marked is sent as segments ``[text, kind]``, where kind is "" for pla
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from qa.answering.answer import Answer, Citation
+from qa.answering.answer import Answer, Citation, Comparison, Sentence
 from qa.assistant import Assistant
 from qa.documents.model import Document, Source
 from qa.errors import UnknownDocument
+from qa.research import Brief
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.text.sentences import Span
-from qa.web.figures import comparison, development
+from qa.web.figures import development
 
 View = dict[str, Any]
 Segment = tuple[str, str]
@@ -47,33 +49,110 @@ def segments(text: str, spans: Sequence[Span], kind: str) -> list[Segment]:
 
 def turn_view(assistant: Assistant, answer: Answer, filters: Filters) -> View:
     """Return one question with its answer, all its evidence and the cards that go with it."""
-    glossary = assistant.snapshot.glossary
     return {
-        "id": secrets.token_hex(8),
-        "conversation": "",
-        "asked": time.time(),
-        "question": answer.question,
-        "standalone": answer.standalone_question,
-        "scope": filters.model_dump(mode="json"),
+        **_begun(answer.question, answer.standalone_question, filters),
         "text": answer.text,
-        "sentences": [
-            {"segments": segments(s.text, s.marks, "figure"), "citations": s.citations, "support": s.support}
-            for s in answer.sentences
-        ],
+        "sentences": [sentence_view(s) for s in answer.sentences],
         "citations": [citation_view(assistant, c, answer.hits) for c in answer.citations],
         "abstained": answer.abstained,
         "missing": answer.missing,
         "nearest": [nearest_view(hit) for hit in answer.hits[:NEAREST]] if answer.abstained else [],
         "conflicts": [conflict.model_dump() for conflict in answer.conflicts],
-        "comparison": comparison(answer, glossary),
+        "comparison": comparison_view(answer.comparison),
         "chart": development(answer),
         "confidence": answer.confidence,
         "language": answer.language,
         "kind": answer.kind,
         "mode": answer.mode,
+        "usage": answer.usage.model_dump() if answer.usage else None,
+        "notes": answer.notes,
         "steps": [{"name": name, "ms": ms} for name, ms in answer.timings_ms.items()],
         "searched": {"passages": assistant.snapshot.manifest.passages, "hits": len(answer.hits)},
     }
+
+
+def _begun(question: str, standalone: str, filters: Filters) -> View:
+    return {
+        "id": secrets.token_hex(8),
+        "conversation": "",
+        "asked": time.time(),
+        "question": question,
+        "standalone": standalone,
+        "scope": filters.model_dump(mode="json"),
+    }
+
+
+def sentence_view(sentence: Sentence) -> View:
+    """Return a sentence in segments, the figures, dates and names that answer marked."""
+    return {
+        "segments": segments(sentence.text, sentence.marks, "figure"),
+        "citations": sentence.citations,
+        "support": sentence.support,
+        "superseded_by": sentence.superseded_by,
+    }
+
+
+def comparison_view(comparison: Comparison | None) -> View | None:
+    """Return the sides of a comparison as rows, and in segments the line computed from them, with "cite:N" for a mark.
+
+    The marks of that line are put in accordance with the sides: a model's answer numbers its quotes anew.
+    """
+    if comparison is None:
+        return None
+    rows = [{"side": s.name, "figure": s.value, "as_of": s.date, "citation": s.citation} for s in comparison.sides]
+    numbers = list(dict.fromkeys(s.citation for s in comparison.sides))
+    computed: list[Segment] = []
+    for part in re.split(r"(\[\d+\])", comparison.computed):
+        if re.fullmatch(r"\[\d+\]", part) and numbers:
+            number = numbers.pop(0)
+            computed.append((f"[{number}]", f"cite:{number}"))
+        elif part:
+            computed.append((part, ""))
+    return {"rows": rows, "computed": computed}
+
+
+def brief_view(assistant: Assistant, brief: Brief, filters: Filters) -> View:
+    """Return research as a turn: the keys of ``turn_view``, and ``brief`` with what only a brief has.
+
+    ``whole`` holds the brief itself, for files; it stays on the server.
+    """
+    return {
+        **_begun(brief.question, brief.question, filters),
+        "text": " ".join(f"{s.text} {''.join(f'[{n}]' for n in s.citations)}" for s in brief.summary),
+        "sentences": [sentence_view(s) for s in brief.summary],
+        "citations": [citation_view(assistant, c, ()) for c in brief.references],
+        "abstained": not brief.references,
+        "missing": (),
+        "nearest": [],
+        "conflicts": [conflict.model_dump() for conflict in brief.conflicts],
+        "comparison": None,
+        "chart": None,
+        "confidence": 0.0,
+        "language": brief.language,
+        "kind": "research",
+        "mode": brief.mode,
+        "usage": brief.usage.model_dump() if brief.usage else None,
+        "notes": brief.notes,
+        "steps": [],
+        "searched": {"passages": assistant.snapshot.manifest.passages, "hits": len(brief.references)},
+        "brief": {
+            "title": brief.title,
+            "sections": [{"heading": s.heading, "sentences": [sentence_view(one) for one in s.sentences]} for s in brief.sections],
+            "figures": [f.model_dump() for f in brief.figures],
+            "timeline": [d.model_dump() for d in brief.timeline],
+            "charts": [{**c.model_dump(exclude={"sources"}), "sources": [source_view(s) for s in c.sources]} for c in brief.charts],
+            "gaps": [gap.model_dump() for gap in brief.gaps],
+            "asked": [sub.model_dump() for sub in brief.asked],
+            "until": brief.evidence_until,
+            "stopped": brief.stopped,
+        },
+        "whole": brief.model_dump(mode="json"),
+    }
+
+
+def for_page(turn: View) -> View:
+    """Return a turn without what stays on the server."""
+    return {key: value for key, value in turn.items() if key != "whole"}
 
 
 def citation_view(assistant: Assistant, citation: Citation, hits: Sequence[Hit]) -> View:
@@ -121,6 +200,30 @@ def passage_segments(document: Document, citation: Citation, hit: Hit | None) ->
     if document.text[last:end].strip():
         cut.append((" …", ""))
     return cut
+
+
+def hit_view(assistant: Assistant, hit: Hit, number: int) -> View:
+    """Return a passage as a numbered piece of evidence, in the form of ``citation_view``."""
+    document = assistant.document(hit.document_id)
+    origin = document.origin
+    return {
+        "number": number,
+        "quote": hit.text,
+        "document": hit.document_id,
+        "title": hit.title,
+        "section": hit.section,
+        "start": hit.start,
+        "end": hit.end,
+        "as_of": hit.as_of,
+        "collection": document.collection,
+        "origin": (origin.url or origin.name) if origin else "",
+        "page": document.page_at(hit.start),
+        "sources": [source_view(s) for s in document.sources_of(hit.start, hit.end)],
+        "score": hit.score,
+        "signals": dict(hit.signals),
+        "rank": hit.rank,
+        "passage": [(hit.text, "")],
+    }
 
 
 def nearest_view(hit: Hit) -> View:

@@ -28,11 +28,11 @@ def settings():
 
 @pytest.fixture(scope="session")
 def opener():
-    """Make the scripted assistant after a second, as loading a model takes time."""
+    """Make the scripted assistant after a while, as loading a model takes time."""
 
     def open_assistant(*, settings, progress):
         progress(1, 4)
-        time.sleep(1.0)
+        time.sleep(0.4)
         return ScriptedAssistant(settings)
 
     return open_assistant
@@ -46,7 +46,10 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def start_server(settings, opener):
-    """Return a function that starts a server on a data folder, with other settings where given, and returns (address, stop)."""
+    """Return a function that starts a server on a data folder and returns (address, stop).
+
+    Settings and assistant are the scripted ones unless ``own`` and ``opener`` are given; further arguments change single settings.
+    """
     import uvicorn
 
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -55,8 +58,8 @@ def start_server(settings, opener):
 
     running = []
 
-    def start(data, **other):
-        own = settings.model_copy(update=other)
+    def start(data, *, own=settings, opener=opener, **other):
+        own = own.model_copy(update=other)
         old = os.environ.get("QA_DATA")
         os.environ["QA_DATA"] = str(data)
         app = create_app(own, Engine(own, opener))

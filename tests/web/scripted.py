@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
-from qa.answering.answer import Answer, Citation, Conflict, ConflictValue, Sentence
+from qa.answering.answer import Answer, Citation, Comparison, Conflict, ConflictValue, Sentence, Side
 from qa.assistant import check_question
 from qa.documents.corpus import Series
 from qa.documents.markdown import parse_markdown
@@ -68,6 +68,10 @@ translation_of: null
 
 [^a]: Wikipedia, "Liang Wenfeng", n.d. https://wiki.example/liang
 """
+
+
+SLOW_S = 0.5
+"""How long a question with the word "slow" takes."""
 
 
 class ScriptedAssistant:
@@ -199,7 +203,7 @@ class ScriptedAssistant:
     def ask(self, question, *, history=(), filters=None):
         question = check_question(question, self.settings.max_question_chars)
         if "slow" in question:
-            time.sleep(1.5)
+            time.sleep(SLOW_S)
         if "crash" in question:
             raise RuntimeError("scripted failure")
         if "hostile" in question.lower() or "<" in question:
@@ -209,6 +213,8 @@ class ScriptedAssistant:
         elif "own" in question.split():
             own = next(d for d in self.documents if d.origin)
             chosen, kind = self._quotes(own.id, len(own.sentences))[-1:], "general"
+        elif "Compare" in question:
+            chosen, kind = self._quotes("users", 3), "comparison"
         elif "World Cup" in question:
             chosen, kind = [], "entity"
         elif any("\u4e00" <= c <= "\u9fff" for c in question):
@@ -221,21 +227,34 @@ class ScriptedAssistant:
         if "disagree" in question:
             values = (
                 ConflictValue(value="249 million", unit="users", date="2024-12", citation=1),
-                ConflictValue(value="602 million", unit="users", date="2025-12", citation=1),
+                ConflictValue(value="602 million", unit="users", date="2025-12", citation=1, note="newer"),
             )
             conflicts = (Conflict(what="users", values=values),)
+        comparison = None
+        if kind == "comparison":
+            sides = (
+                Side(name="2024", value="249 million", date="2024-12", citation=1),
+                Side(name="2025", value="602 million", date="2025-12", citation=3),
+            )
+            computed = "Computed from [1] and [3]: a difference of 353 million (2.4 times)."
+            comparison = Comparison(sides=sides, difference=353e6, computed=computed)
         return Answer(
             question=question,
             standalone_question=standalone,
             text=" ".join(f"{c.quote} [{c.number}]" for c in chosen) or "The corpus does not answer this.",
             sentences=tuple(
-                Sentence(text=c.quote, citations=(c.number,), support="supported", marks=_figures(c.quote)) for c in chosen
+                Sentence(
+                    text=c.quote, citations=(c.number,), support="supported", marks=_figures(c.quote),
+                    superseded_by=3 if kind == "comparison" and c.number == 1 else None,
+                )
+                for c in chosen
             ),
             citations=tuple(chosen),
             hits=tuple(self._hit(d) for d in self.documents),
             abstained=not chosen,
             missing=() if chosen else ("World Cup",),
             conflicts=conflicts,
+            comparison=comparison,
             confidence=0.8 if chosen else 0.1,
             language="zh" if zh else "en",
             mode="extractive",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from web.scripted import LONG_WORD, ask
+from web.scripted import LONG_WORD, SLOW_S, ask
 
 pytestmark = pytest.mark.browser
 QUESTION = "How did the number of users develop?"
@@ -64,21 +64,40 @@ def test_abstention_conflict_and_follow_up(open_page):
     assert turn.locator(".q-nearest li").count() == 3
     turn = ask(page, "Do sources disagree?")
     assert turn.locator(".is-conflict .q-value").count() == 2
+    assert turn.locator(".is-conflict .q-badge").all_text_contents() == ["newer"]
     turn = ask(page, "How did it change?")
     assert "the number of users" in turn.locator(".q-understood").text_content()
 
 
-@pytest.mark.parametrize("width", [390, 768, 1280, 1920])
-def test_nothing_overflows(open_page, width):
-    page = open_page(width=width, height=900)
+def test_comparison_and_older_figures(open_page):
+    page = open_page()
+    turn = ask(page, "Compare 2024 and 2025")
+    assert turn.locator(".is-comparison tbody tr").all_text_contents() == ["2024249 millionDec 20241", "2025602 millionDec 20253"]
+    assert turn.locator(".q-computed").text_content() == "Computed from 1 and 3: a difference of 353 million (2.4 times)."
+    turn.locator(".q-answer .q-badge .q-cite").click()
+    assert page.locator(".q-card.is-active").get_attribute("data-n") == "3"
+    turn.locator(".is-comparison tbody .q-cite").first.click()
+    assert page.locator(".q-card.is-active").get_attribute("data-n") == "1"
+
+
+def drawn(page, view):
+    """Go to a view and wait until it is there."""
+    page.click(f"#q-nav [data-view={view}]")
+    page.wait_for_selector({"ask": "#q-view-ask.is-current", "explore": ".q-timeline > li", "library": "#q-rows tr"}[view])
+
+
+def test_nothing_overflows(open_page):
+    page = open_page(height=900)
     ask(page, "Show the hostile text")
     ask(page, LONG_WORD * 3)
     ask(page, "مرحبا بالعالم " * 8 + "🤖🚀" * 60)
     for view in ("ask", "explore", "library"):
-        page.click(f"#q-nav [data-view={view}]")
-        page.wait_for_timeout(250)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, view
-        assert page.locator("#q-nav [data-view=library]").is_visible()
+        drawn(page, view)
+        for width in (390, 768, 1280, 1920):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (view, width)
+            assert page.locator("#q-nav [data-view=library]").is_visible()
 
 
 def test_hostile_text_is_text(open_page):
@@ -184,7 +203,7 @@ def test_retry_edit_stop_and_failure(open_page):
     page.keyboard.press("Enter")
     page.click("#q-stop")
     assert page.locator(".q-problem").text_content() == "Stopped."
-    page.wait_for_timeout(1800)
+    page.wait_for_timeout(SLOW_S * 1000 + 300)
     page.reload()
     page.wait_for_selector(".q-answer")
     assert page.locator(".q-turn").count() == 1
@@ -198,7 +217,7 @@ def test_thumb_copy_and_export(open_page):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     ask(page, "How many users?")
     page.get_by_role("button", name="Copy with references").click()
-    page.wait_for_timeout(100)
+    page.get_by_role("button", name="Copied").wait_for()
     assert "https://news.example/users" in page.evaluate("navigator.clipboard.readText()")
     page.get_by_role("button", name="Bad answer").click()
     page.fill(".q-feedback input", "because")
@@ -245,11 +264,11 @@ def test_axe_finds_no_serious_problem(open_page, serious, theme):
     ask(page, QUESTION)
     ask(page, "Who won the World Cup?")
     ask(page, "Do sources disagree?")
+    ask(page, "Compare 2024 and 2025")
     page.click("#q-scope-open")
     page.get_by_role("button", name="Bad answer").last.click()
     for view in ("ask", "explore", "library"):
-        page.click(f"#q-nav [data-view={view}]")
-        page.wait_for_timeout(400)
+        drawn(page, view)
         assert serious(page) == {}, view
     page.click("#q-rows button")
     page.wait_for_selector("dialog[open] h3")

@@ -4,6 +4,7 @@ import { $, h, reveal } from "./dom.js";
 import { number, t, topicName, language } from "./strings.js";
 import { startConversations } from "./conversations.js";
 import { startEvidence } from "./evidence.js";
+import { startModes } from "./modes.js";
 import { startScope } from "./scope.js";
 import { next, turnArticle } from "./turn.js";
 
@@ -17,7 +18,8 @@ export function startAsk(page) {
   const scope = startScope(page, drawComposer);
   const evidence = startEvidence(page);
   const conversations = startConversations(page, { open: openConversation, fresh, current: () => state.conversation });
-  const actions = { retry, edit, vote, ask: (question) => send(question), evidence };
+  const modes = startModes(() => { drawComposer(); drawWelcome(); });
+  const actions = { retry, edit, vote, saveBrief, ask: (question) => send(question), evidence };
 
   // Drawing
 
@@ -32,10 +34,13 @@ export function startAsk(page) {
     vote: state.votes[turn.id] ?? 0, suggestions: state.suggestions[turn.id], last: turn === state.turns.at(-1), actions,
   });
 
+  /** Draw a turn anew; a reader who is at its end stays there while it grows. */
   function redraw(turn) {
     const old = $("turn-" + turn.id);
+    const atEnd = turn.pending && old && old.getBoundingClientRect().bottom < innerHeight;
     if (old) old.replaceWith(article(turn));
     else thread.append(article(turn));
+    if (atEnd) $("turn-" + turn.id).scrollIntoView({ block: "nearest" });
   }
 
   /** Put a new turn at the end, leaving those before as they are: a reader may be in the middle of one. */
@@ -58,7 +63,7 @@ export function startAsk(page) {
     const groups = state.examples.filter((group) => group[tongue]?.length);
     place.replaceChildren(
       h("h3", { class: "q-welcome-title" }, t("welcome")),
-      h("p", { class: "q-welcome-lede" }, count ? t("welcome_lede", number(count)) : t("welcome_lede_loading")));
+      h("p", { class: "q-welcome-lede" }, !count ? t("welcome_lede_loading") : modes.label() ? t("welcome_lede_model", number(count), modes.label()) : t("welcome_lede", number(count))));
     $("q-starters").replaceChildren(
       h("h4", { class: "q-label" }, t("examples")),
       h("dl", { class: "q-examples" }, groups.map((group) => h("div", {},
@@ -79,20 +84,21 @@ export function startAsk(page) {
 
   // Asking
 
-  function send(question, replace = "") {
+  function send(question, replace = "", how = modes.value()) {
     question = question.trim();
     if (!question || state.pending) return;
     const at = replace ? state.turns.findIndex((turn) => turn.id === replace) : -1;
     const dropped = at < 0 ? [] : state.turns.splice(at);
     state.replacing = "";
-    state.pending = { id: "pending", request: crypto.getRandomValues(new Uint32Array(2)).join("-"), question, phase: "searching", pending: true };
+    state.pending = { id: "pending", request: crypto.getRandomValues(new Uint32Array(2)).join("-"), question, phase: "searching", pending: true, ...how };
     box.value = "";
     heard = Date.now();
+    if (how.research) modes.set(false); // what follows a brief is mostly a plain question
     page.show("ask", false);
     if (dropped.length) draw();
     else place(state.pending);
     reveal($("turn-pending"), state.turns.length ? "start" : "nearest");
-    part.submit({ request: state.pending.request, question, conversation: state.conversation, scope: scope.value(), replace: dropped.find((turn) => !turn.failed)?.id ?? "" });
+    part.submit({ request: state.pending.request, question, conversation: state.conversation, scope: scope.value(), ...how, replace: dropped.find((turn) => !turn.failed)?.id ?? "" });
   }
 
   part.watch("value", () => {
@@ -102,7 +108,9 @@ export function startAsk(page) {
     if (step.phase === "done") finish(step.turn);
     else if (["busy", "failed"].includes(step.phase)) fail(step);
     else {
-      Object.assign(state.pending, { phase: step.phase, status: step.status, turn: step.turn });
+      const { request, n, ...told } = step;
+      Object.assign(state.pending, told);
+      if (step.phase === "found") evidence.show({ ...state.pending, citations: step.evidence });
       redraw(state.pending);
     }
   });
@@ -126,9 +134,9 @@ export function startAsk(page) {
     place(turn);
     if (state.turns.length > 1) reveal($("turn-" + turn.id), "start");
     remember(turn);
-    $("q-announce").textContent = turn.abstained ? t("answer_none") : t("answer_ready", turn.citations.length);
+    $("q-announce").textContent = turn.brief ? t("brief_ready", number(turn.citations.length)) : turn.abstained ? t("answer_none") : t("answer_ready", turn.citations.length);
     conversations.refresh();
-    suggest(turn);
+    if (!turn.brief) suggest(turn);
   }
 
   function fail(step) {
@@ -142,14 +150,22 @@ export function startAsk(page) {
   /** Keep a turn that has no answer in the thread, so that it can be asked again. */
   function settle(turn) {
     state.pending = null;
-    const failed = { ...turn, id: "failed-" + turn.request, pending: false, failed: true, turn: null, citations: [] };
+    const failed = { ...turn, id: "failed-" + turn.request, pending: false, failed: true, turn: null, citations: [], text: "" };
     state.turns.push(failed);
+    evidence.show(state.turns.findLast((one) => !one.failed) ?? null);
     place(failed);
     reveal($("turn-" + failed.id), "nearest");
   }
 
   function stop() {
-    if (!state.pending) return;
+    const { pending } = state;
+    if (!pending) return;
+    if (pending.phase === "research" && !pending.stopping) { // the brief is made of what was found; a second press drops that too
+      pending.stopping = true;
+      redraw(pending);
+      page.call("stop", { request: pending.request });
+      return;
+    }
     part.stop();
     Object.assign(state.pending, { phase: "failed", message: t("stopped") });
     settle(state.pending);
@@ -166,12 +182,19 @@ export function startAsk(page) {
     if (more) $("turn-" + turn.id)?.append(more);
   }
 
+  const researched = (turn) => Boolean(turn.brief || turn.research);
+
   function retry(turn) {
-    send(turn.question, turn.id);
+    send(turn.question, turn.id, { ...modes.value(), research: researched(turn) });
+  }
+
+  function saveBrief(turn, form) {
+    return page.call("brief", { conversation: turn.conversation, turn: turn.id, form });
   }
 
   function edit(turn) {
     state.replacing = turn.id;
+    modes.set(researched(turn));
     box.value = turn.question;
     drawComposer();
     box.focus();
@@ -187,7 +210,7 @@ export function startAsk(page) {
   /** Write the conversation into the address, so that a reload or a link finds it again. */
   function remember(turn) {
     const address = new URL(location.href);
-    for (const key of ["q", "c", "collection", "topic", "lang", "since", "until", "doc"]) address.searchParams.delete(key);
+    for (const key of ["q", "c", "research", "collection", "topic", "lang", "since", "until", "doc"]) address.searchParams.delete(key);
     if (turn) {
       for (const [key, value] of new URL(linkTo(turn)).searchParams) address.searchParams.append(key, value);
       address.searchParams.set("c", turn.conversation);
@@ -223,12 +246,14 @@ export function startAsk(page) {
     const first = await page.call("start");
     state.examples = page.examples = first.examples ?? [];
     state.maxChars = first.max_chars ?? state.maxChars;
+    modes.know(first.models ?? []);
     draw();
     conversations.refresh();
     const wanted = new URL(location.href).searchParams;
     if (wanted.get("c") && (await openConversation(wanted.get("c")))) return;
     scope.read(wanted);
-    if (wanted.get("q")) send(wanted.get("q"));
+    // Whoever made the link must not decide that something leaves this machine.
+    if (wanted.get("q")) send(wanted.get("q"), "", { llm: "", research: wanted.has("research") });
   }
 
   function know(documents) {
@@ -250,7 +275,7 @@ export function startAsk(page) {
   box.addEventListener("input", drawComposer);
   $("q-stop").addEventListener("click", stop);
   for (const id of ["q-new", "q-new-small"]) $(id).addEventListener("click", fresh);
-  page.on("language", () => { draw(); conversations.draw(); scope.draw(); });
+  page.on("language", () => { modes.draw(); draw(); conversations.draw(); scope.draw(); });
   page.on("ready", async () => {
     const { documents } = await page.call("library");
     if (documents) know(documents);
@@ -261,7 +286,7 @@ export function startAsk(page) {
   return {
     send,
     /** Put a question into the box for the reader to look at and send. */
-    fill(question) { page.show("ask"); box.value = question; drawComposer(); box.focus(); },
+    fill(question) { page.show("ask"); modes.set(false); box.value = question; drawComposer(); box.focus(); },
     only(documents) { scope.only(documents); page.show("ask"); box.focus(); },
   };
 }
@@ -270,6 +295,7 @@ export function startAsk(page) {
 export function linkTo(turn) {
   const address = new URL(location.pathname, location.origin);
   address.searchParams.set("q", turn.standalone ?? turn.question);
+  if (turn.brief) address.searchParams.set("research", "1");
   const names = { collections: "collection", topics: "topic", languages: "lang", documents: "doc" };
   for (const [field, key] of Object.entries(names)) for (const value of turn.scope?.[field] ?? []) address.searchParams.append(key, value);
   for (const key of ["since", "until"]) if (turn.scope?.[key]) address.searchParams.set(key, turn.scope[key]);

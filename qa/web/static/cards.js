@@ -1,6 +1,6 @@
 // Cards below an answer: abstention, conflict, comparison, development over time.
 
-import { h } from "./dom.js";
+import { h, segments } from "./dom.js";
 import { dateText, t } from "./strings.js";
 import { lineChart } from "./chart.js";
 import { citeButton } from "./turn.js";
@@ -14,7 +14,7 @@ export function cards(turn, actions) {
   ];
 }
 
-const frame = (kind, title, ...content) => h("section", { class: `q-box is-${kind}` }, h("h4", {}, title), ...content);
+export const frame = (kind, title, ...content) => h("section", { class: `q-box is-${kind}` }, h("h4", {}, title), ...content);
 
 function abstention(turn, actions) {
   return frame("abstained", t("abstained"),
@@ -26,14 +26,14 @@ function abstention(turn, actions) {
       h("p", { class: "q-meta" }, [near.section, near.as_of ? t("as_of", dateText(near.as_of)) : ""].filter(Boolean).join(" · ")))))] : null);
 }
 
-function conflictCard(turn, conflict) {
+export function conflictCard(turn, conflict) {
   return frame("conflict", t("conflict"),
     conflict.what ? h("p", { class: "q-meta", dir: "auto" }, t("conflict_about", conflict.what)) : null,
     h("div", { class: "q-values" }, conflict.values.map((value) => {
       const citation = turn.citations.find((c) => c.number === value.citation);
       return h("div", { class: "q-value" },
         h("p", { class: "q-value-figure" }, value.value, " ", citeButton(turn, value.citation)),
-        h("p", { class: "q-meta" }, dateText(value.date)),
+        h("p", { class: "q-meta" }, dateText(value.date), value.note ? h("span", { class: "q-badge" }, t(value.note)) : null),
         h("p", { class: "q-meta", dir: "auto" }, citation ? [...new Set(citation.sources.map((s) => s.publisher))].join(", ") || citation.title : ""));
     })));
 }
@@ -45,7 +45,9 @@ function comparison(turn) {
       h("th", { scope: "row", dir: "auto" }, row.side),
       h("td", { class: "q-number" }, row.figure),
       h("td", {}, dateText(row.as_of)),
-      h("td", {}, citeButton(turn, row.citation))))))));
+      h("td", {}, citeButton(turn, row.citation))))))),
+    turn.comparison.computed?.length ? h("p", { class: "q-computed", dir: "auto", lang: turn.language },
+      segments(turn.comparison.computed, { cite: (text, kind) => citeButton(turn, +kind.slice(5)) ?? text })) : null);
 }
 
 function development(turn, actions) {

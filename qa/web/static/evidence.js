@@ -14,7 +14,7 @@ export function startEvidence(page) {
     const cards = turn?.citations ?? [];
     panel.classList.toggle("is-empty", cards.length === 0);
     $("q-cards").replaceChildren(...(cards.length
-      ? [h("p", { class: "q-evidence-for", dir: "auto" }, t("evidence_for", turn.question)), ...cards.map((citation) => card(turn, citation))]
+      ? [h("p", { class: "q-evidence-for", dir: "auto" }, turn.pending ? t("draft_evidence") : t("evidence_for", turn.question)), ...cards.map((citation) => card(turn, citation))]
       : [h("p", { class: "q-evidence-none" }, t("evidence_empty"))]));
   }
 

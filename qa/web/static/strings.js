@@ -2,7 +2,7 @@
 
 const en = {
   title: "China’s AI, cited",
-  motto: "Every sentence is a quote, and every quote has its source.",
+  motto: "Every answer rests on quotes, and every quote has its source.",
   skip: "Skip to the question",
   sections: "Sections",
   nav_ask: "Ask", nav_explore: "Explore", nav_library: "Library",
@@ -17,6 +17,7 @@ const en = {
   welcome: "What would you like to know?",
   welcome_lede: "Answers are sentences from {0} documents about China’s progress in AI, with the publications they rest on. Nothing is generated, and where the documents don’t answer, the page says so.",
   welcome_lede_loading: "Answers are sentences from a checked collection about China’s progress in AI, with the publications they rest on. Nothing is generated, and where the documents don’t answer, the page says so.",
+  welcome_lede_model: "Answers rest on {0} documents about China’s progress in AI. {1} writes them; every sentence is checked against its quotes, and what they do not support is marked.",
   examples: "Questions by topic",
   understood: "Understood as",
   searching: "Searching…", waiting: "Waiting for the model to load…", waiting_build: "The index is being built ({0} of {1} passages); the answer follows.",
@@ -30,6 +31,18 @@ const en = {
   good: "Good answer", bad: "Bad answer", reason_good: "What was good? (optional)", reason_bad: "What was wrong? (optional)", send: "Send", thanks: "Thank you, noted.",
   reasons_bad: ["Wrong", "Does not answer the question", "Outdated", "Source does not fit"], reasons_good: ["Right", "Clear", "Good source"],
   next: "You could ask next", answer_ready: "The answer is there, with {0} sources.", answer_none: "The corpus does not answer this.",
+  partly_told: "Some of this sentence’s figures, dates or names are not in its quotes.", unsupported_told: "Nothing in the evidence supports this sentence.",
+  older: "older figure, see", newer: "newer", primary: "primary source", notes: "Notes",
+  research: "Research", research_hint: "Ask from many sides and write a brief; every sentence cited", research_placeholder: "What should be researched?",
+  quotes_only: "Quotes only", written_by: "Written by {0}", written_with: "Written by {0}, checked against the quotes", answers_are: "Answers are", tokens: "{0} tokens read, {1} written",
+  leaves_host: "Your question and the passages found for it go to {0}. Passages of your own documents may be among them.", leaves_nothing: "The model runs on the computer that serves this page; nothing leaves it.",
+  model_reads: "{0} passages found. The model is reading…", model_thinks: "{0} passages found. The model is thinking…", draft: "Draft, not checked yet", draft_evidence: "The numbered passages that the model was given",
+  step_model: "Model", step_check: "Checking its sentences",
+  researching: "Question {0} of {1}", planning: "Planning the questions…", writing_brief: "Writing the brief…", brief_found: "{0} sentences found", brief_gaps: "{0} without an answer so far", brief_conflicts: "{0} disagreements",
+  brief: "Research brief", brief_by: "{0} questions searched, {1} quotes", brief_until: "evidence up to {0}", brief_stopped: "Stopped early: this is what had been found.", brief_none: "The documents hold nothing on this question.",
+  summary: "Summary", what: "What", unit: "Unit", brief_figures: "Figures", brief_charts: "Charts", gaps: "What was not found", gap_lacks: "not in the evidence: {0}", asked: "What was searched", round_n: "round {0}", found_n: "{0} new", found_none: "nothing new",
+  references: "References", references_n: "{0} references", all_evidence: "All {0} references are in the evidence panel, each with its passage.",
+  download_markdown: "Markdown", download_html: "HTML page", download: "Download", stopping: "Stopping; the brief is made of what was found…", brief_ready: "The brief is there, with {0} quotes.",
   evidence: "Evidence", evidence_empty: "The passages behind an answer appear here, each with the quote marked.", evidence_for: "For “{0}”",
   as_of: "As of {0}", relevance: "Relevance", signals: "Signals", rank: "Rank in the search", read: "Read in document", back_to_mark: "Back to citation {0} in the answer",
   sources: "Sources", no_sources: "No source is given for this sentence.", undated: "undated",
@@ -65,7 +78,7 @@ const en = {
 
 const zh = {
   title: "中国人工智能，句句有据",
-  motto: "每句话都是原文引用，每条引用都有出处。",
+  motto: "每个回答都有原文引用，每条引用都有出处。",
   skip: "跳到提问框",
   sections: "栏目",
   nav_ask: "提问", nav_explore: "探索", nav_library: "文库",
@@ -80,6 +93,7 @@ const zh = {
   welcome: "您想了解什么？",
   welcome_lede: "回答取自{0}份关于中国人工智能进展的文档，均为原句并附出版来源。不生成任何文字；文档没有答案时，页面会如实说明。",
   welcome_lede_loading: "回答取自经过核对的中国人工智能文档，均为原句并附出版来源。不生成任何文字；文档没有答案时，页面会如实说明。",
+  welcome_lede_model: "回答依据{0}份关于中国人工智能进展的文档，由{1}撰写；每句话都与引文核对，缺乏支持的内容会标明。",
   examples: "按主题提问",
   understood: "理解为",
   searching: "正在检索……", waiting: "正在等待模型加载……", waiting_build: "正在建立索引（{0}/{1}段），完成后即作答。",
@@ -93,6 +107,18 @@ const zh = {
   good: "回答得好", bad: "回答不好", reason_good: "好在哪里？（选填）", reason_bad: "问题在哪里？（选填）", send: "提交", thanks: "谢谢，已记录。",
   reasons_bad: ["有错误", "答非所问", "信息过时", "来源不符"], reasons_good: ["正确", "清楚", "来源可靠"],
   next: "还可以问", answer_ready: "回答已给出，附{0}条来源。", answer_none: "文档没有回答这个问题。",
+  partly_told: "此句的部分数字、日期或名称不在引文中。", unsupported_told: "证据中没有内容支持此句。",
+  older: "旧数据，见", newer: "较新", primary: "一手来源", notes: "说明",
+  research: "研究", research_hint: "从多个方面提问并写成简报，句句有引用", research_placeholder: "要研究什么问题？",
+  quotes_only: "仅用引文", written_by: "由{0}撰写", written_with: "由{0}撰写，并与引文核对", answers_are: "回答方式", tokens: "读取{0}个词元，写出{1}个",
+  leaves_host: "您的问题和检索到的段落会发送至{0}，其中可能包括您自己文档中的段落。", leaves_nothing: "模型运行在提供本页面的计算机上，内容不会外传。",
+  model_reads: "找到{0}个段落，模型正在阅读……", model_thinks: "找到{0}个段落，模型正在思考……", draft: "草稿，尚未核对", draft_evidence: "提供给模型的编号段落",
+  step_model: "模型", step_check: "核对句子",
+  researching: "第{0}个问题，共{1}个", planning: "正在规划问题……", writing_brief: "正在撰写简报……", brief_found: "已找到{0}句", brief_gaps: "{0}个问题暂无答案", brief_conflicts: "{0}处说法不一",
+  brief: "研究简报", brief_by: "检索了{0}个问题，引文{1}条", brief_until: "证据截至{0}", brief_stopped: "提前停止：以下是此前找到的内容。", brief_none: "文档中没有与该问题有关的内容。",
+  summary: "摘要", what: "内容", unit: "单位", brief_figures: "数据", brief_charts: "图表", gaps: "未找到的内容", gap_lacks: "证据中没有：{0}", asked: "检索的问题", round_n: "第{0}轮", found_n: "新增{0}句", found_none: "没有新内容",
+  references: "参考文献", references_n: "{0}条参考文献", all_evidence: "全部{0}条参考文献及其段落见证据栏。",
+  download_markdown: "Markdown", download_html: "HTML网页", download: "下载", stopping: "正在停止，将用已找到的内容写成简报……", brief_ready: "简报已完成，附{0}条引文。",
   evidence: "证据", evidence_empty: "回答所依据的段落会显示在这里，引文加以标示。", evidence_for: "针对“{0}”",
   as_of: "截至{0}", relevance: "相关度", signals: "检索信号", rank: "检索名次", read: "在文档中阅读", back_to_mark: "回到答案中的引用{0}",
   sources: "来源", no_sources: "此句未注明来源。", undated: "无日期",
@@ -119,6 +145,8 @@ const zh = {
   up_sending: "正在发送，{0}", up_fetching: "正在获取网页……", up_waiting: "正在等待另一项上传完成……", up_reading: "正在读取……", up_indexing: "正在读取并建立索引，{0}", up_done: "{1}项中有{0}项已在文库中",
   up_added: "已添加，{0}个段落", up_updated: "已更新版本，{0}个段落", up_added_1: "已添加，1个段落", up_updated_1: "已更新版本，1个段落", up_unchanged: "没有变化：文库中已有这一版本", up_duplicate: "文库中已有，名为“{0}”", up_read: "阅读",
   refused_format: "无法读取这种格式；支持的格式见上方。", refused_size: "文件大于{0} MB。", refused_empty: "文件是空的。", refused_full: "文库已满，请先移除一些文档。",
+  refused_scanned: "这是没有文字的扫描件；请先做文字识别（OCR），再添加结果。", refused_encrypted: "文件已加密；请另存为无密码的副本。", refused_protected: "文件受版权保护（DRM）；请添加未受保护的副本。", refused_text: "文件中没有文字。",
+  refused_damaged: "文件已损坏；请重新保存或下载。", refused_archive: "这是压缩包；请解压后添加其中的文件。", refused_large: "文件过大；请拆分后再添加。", refused_slow: "读取此文件超出了时间或内存限制；请拆分或换一种格式。",
   too_big: "文件大小为{0}，上限为{1} MB。", too_much: "超出了服务器一次可接收的大小。", too_fast: "操作有点快，请稍候再继续。", logged_out: "登录已失效。",
   reader_text: "文本", reader_views: "显示方式", page_picture: "{1}第{0}页的图像", page_none: "此页无法显示为图像。", page_before: "上一页", page_after: "下一页", page_of: "第{0}页，至第{1}页",
   reader_changed: "回答之后，此文档已有改动，引文已不在其中。",
@@ -183,8 +211,12 @@ export function dateText(date) {
   return new Intl.DateTimeFormat(language() === "zh" ? "zh-CN" : "en-GB", options).format(when);
 }
 
+/** Tell whether the language has a phrase of its own. */
+export const has = (key) => key in (language() === "zh" ? zh : en);
+
 /** Set the words of every element that names a phrase. */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+  for (const element of root.querySelectorAll("[data-t-title]")) element.title = t(element.dataset.tTitle);
   for (const element of root.querySelectorAll("[data-t-placeholder]")) element.placeholder = t(element.dataset.tPlaceholder);
 }

@@ -3,6 +3,7 @@
 import { copy, h, s, segments, sentence } from "./dom.js";
 import { duration, number, t } from "./strings.js";
 import { linkTo } from "./ask.js";
+import { briefPart, progressPart } from "./brief.js";
 import { cards } from "./cards.js";
 
 /** context: {vote, suggestions, last, actions: {retry, edit, vote, ask, evidence}} */
@@ -10,31 +11,66 @@ export function turnArticle(turn, context) {
   const { actions } = context;
   const shown = turn.pending || turn.failed ? turn.turn : turn;
   const waits = turn.pending && turn.phase !== "answering";
+  const body = () => (shown.brief ? briefPart(shown, actions) : [shown.abstained ? null : answer(shown), turn.pending ? null : cards(shown, actions), notes(shown)]);
   return h("article", { class: "q-turn", id: "turn-" + turn.id, "aria-busy": turn.pending ? "true" : null, tabindex: "-1" },
     h("h3", { class: "q-question", dir: "auto" }, turn.question),
     shown && shown.standalone !== shown.question ? h("p", { class: "q-understood" }, t("understood"), " ", h("q", { dir: "auto" }, shown.standalone)) : null,
-    waits ? waiting(turn) : null,
+    waits ? (turn.phase === "research" ? progressPart(turn) : waiting(turn)) : null,
+    waits && turn.text ? draft(turn) : null,
     turn.failed ? h("p", { class: "q-problem" }, sentence(turn.message)) : null,
-    shown && !waits ? [shown.abstained ? null : answer(shown), turn.pending ? null : cards(shown, actions)] : null,
-    !turn.pending && !turn.failed ? [steps(shown), tools(turn, context), next(context)] : null,
+    shown && !waits ? body() : null,
+    !turn.pending && !turn.failed ? [shown.brief ? null : steps(shown), tools(turn, context), next(context)] : null,
     turn.failed ? h("div", { class: "q-tools" }, tool(t("retry"), () => actions.retry(turn)), tool(t("edit"), () => actions.edit(turn))) : null);
 }
 
 function waiting(turn) {
   const status = turn.status ?? {};
-  const words = turn.phase !== "loading" ? t("searching") : status.state === "building" ? t("waiting_build", number(status.done), number(status.total)) : t("waiting");
+  if (turn.text) return null;
+  const words = turn.evidence ? t(turn.phase === "thinking" ? "model_thinks" : "model_reads", number(turn.evidence.length)) : turn.phase !== "loading" ? t("searching") : status.state === "building" ? t("waiting_build", number(status.done), number(status.total)) : t("waiting");
   return h("p", { class: "q-waiting", role: "status" }, h("span", { class: "q-pulse", "aria-hidden": "true" }), words);
 }
 
-function answer(turn) {
-  const many = turn.sentences.length > 2;
-  return h("div", { class: "q-answer" + (many ? " is-many" : ""), lang: turn.language },
-    turn.sentences.map((one) => h("p", { dir: "auto" },
-      segments(one.segments, { figure: (text) => h("strong", { class: "q-figure" }, text) }),
-      one.support === "supported" ? null : h("span", { class: "q-support" }, t(one.support)),
-      "\u00a0", // no break: a mark alone on a line looks lost
-      one.citations.map((n) => citeButton(turn, n)))));
+/** What a model has written so far, before it is checked. */
+function draft(turn) {
+  return h("div", { class: "q-draft" }, h("p", { class: "q-label" }, h("span", { class: "q-pulse", "aria-hidden": "true" }), t("draft")), h("p", { class: "q-draft-text", dir: "auto" }, turn.text));
 }
+
+function answer(turn) {
+  const many = turn.sentences.length > 2 && !turn.mode?.startsWith("llm:");
+  return h("div", { class: "q-answer" + (many ? " is-many" : ""), lang: turn.language }, turn.sentences.map((one) => h("p", { dir: "auto" }, said(turn, one))));
+}
+
+/** A sentence with its marks, and what is to be said of it. */
+export function said(turn, one) {
+  const [start, end] = split(one.segments);
+  const text = (some) => {
+    const nodes = segments(some, { figure: (words) => h("strong", { class: "q-figure" }, words) });
+    return one.support === "unsupported" ? h("span", { class: "q-unsupported" }, nodes) : nodes;
+  };
+  return [
+    text(start),
+    h("span", { class: "q-together" }, text(end), "\u00a0", one.citations.map((n) => citeButton(turn, n))),
+    one.support === "supported" ? null : h("span", { class: "q-badge is-" + one.support, title: t(one.support + "_told") }, t(one.support)),
+    one.superseded_by ? h("span", { class: "q-badge" }, t("older"), "\u00a0", citeButton(turn, one.superseded_by)) : null,
+  ];
+}
+
+/** Divide segments before their last word, which stays on one line with its mark: a mark alone on a line looks lost. */
+function split(list) {
+  const [text, kind] = list.at(-1) ?? ["", ""];
+  const last = /[\p{Script=Han}]/u.test(text) ? /.{1,2}$/u.exec(text) : /\S{1,24}$/u.exec(text);
+  if (!last) return [list, []];
+  return [[...list.slice(0, -1), ...(last.index ? [[text.slice(0, last.index), kind]] : [])], [[last[0], kind]]];
+}
+
+/** Who wrote an answer, and what went otherwise than asked. */
+export function notes(turn) {
+  const model = turn.mode?.startsWith("llm:") ? turn.mode.slice(4) : "";
+  const lines = [...(model && !turn.abstained ? [t("written_with", model)] : []), ...(turn.notes ?? [])];
+  return lines.length ? h("ul", { class: "q-notes", "aria-label": t("notes") }, lines.map((line) => h("li", { dir: "auto" }, line))) : null;
+}
+
+const tokens = ({ usage }) => (usage ? [" · ", t("tokens", number(usage.prompt_tokens), number(usage.completion_tokens))] : null);
 
 /** The button [n]; evidence.js listens for it. */
 export function citeButton(turn, n) {
@@ -48,7 +84,8 @@ function steps(turn) {
   const level = turn.confidence >= 0.6 ? "high" : turn.confidence >= 0.35 ? "medium" : "low";
   return h("details", { class: "q-steps" },
     h("summary", {}, t("searched", number(turn.searched.passages), duration(total)),
-      turn.abstained ? null : [" · ", t("confidence"), " ", t("confidence_" + level), ` (${number(turn.confidence, { style: "percent" })})`]),
+      turn.abstained ? null : [" · ", t("confidence"), " ", t("confidence_" + level), ` (${number(turn.confidence, { style: "percent" })})`],
+      tokens(turn)),
     h("ul", {},
       turn.steps.filter((step) => step.name !== "total").map((step) => {
         const key = "step_" + step.name;

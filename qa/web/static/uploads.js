@@ -1,7 +1,7 @@
 // Adding documents: choosing or dropping files, an address, and what became of each.
 
 import { $, h, sentence } from "./dom.js";
-import { number, size, t } from "./strings.js";
+import { has, number, size, t } from "./strings.js";
 
 const KINDS = ".pdf,.docx,.pptx,.xlsx,.csv,.tsv,.epub,.html,.htm,.md,.markdown,.txt,.json,.jsonl";
 
@@ -185,7 +185,7 @@ export function startUploads(page, around) {
     }
     if (one.status === "unchanged") return t("up_unchanged");
     if (one.status === "duplicate") return [t("up_duplicate", one.title), " ", one.document ? h("button", { type: "button", class: "q-quiet is-accent", on: { click: () => page.reader.open(one.document) } }, t("up_read")) : null];
-    if (one.reason) return t("refused_" + one.reason, number(page.session.max_file_mb));
+    if (one.reason && has("refused_" + one.reason)) return t("refused_" + one.reason, number(page.session.max_file_mb));
     return one.status ? sentence(one.message) : "";
   }
 
