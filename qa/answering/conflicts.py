@@ -36,33 +36,47 @@ _DIFFERS = re.compile(
     r"|说法不一|不一致|另有(?:报道|说法|资料)|也有(?:报道|说法|媒体)|则(?:称|说|记|为)|说法并存|两种说法",
     re.IGNORECASE,
 )
+# Or it sets one account against another: a word of contrast, and twice a word of telling.
+_CONTRAST = re.compile(r"\b(?:while|whereas|but|instead of|rather than|by contrast|however|although|though)\b|;|而|则|但")
+_TELLS = re.compile(
+    r"\b(?:says?|said|puts?|gives?|gave|counts?|counted|names?|reports?|reported|estimates?|estimated|writes?|wrote|speaks?|records?|recorded|"
+    r"lists?|arrives? at|mentions?|according to|quotes?|quoted|cited|places?|accounts?|sources?|figures?)\b|称|报道|统计|估计|记为|写作|给出|显示",
+    re.IGNORECASE,
+)
+_TWO_SIDES = re.compile(r"(?=.*(?:United States|American|\bUS\b|美国))(?=.*(?:China|Chinese|中国))", re.DOTALL)
+SET_APART = 1.7  # values further apart than this factor are seldom two accounts of one quantity
 # Words by which a sentence says that it differs from the one before it.
 _DIFFERS_FROM = re.compile(
     r"\b(?:do(?:es)? not (?:fully )?agree|far (?:more|less|fewer|higher|lower)|much (?:higher|lower))\b|有出入|不同数字|不尽一致|高得多|低得多",
     re.IGNORECASE,
 )
 _CHANGE = re.compile(r"(?:\b(?:up|down|by|plus|another|extra)|增长|增加|下降|减少|同比|环比)\s*(?:about|around|nearly|约|近)?\s*$", re.IGNORECASE)
+_PART_OF_NAME = re.compile(r"[\u4e00-\u9fff]")
+_VERSION_OR_DAY = re.compile(r"\d+(?:\.\d+(?![\d.]*(?:[万亿倍个%元]|百分))|\s*[月日])")
 _MODEL_NAME = re.compile(r"[A-Z][A-Za-z]*[ -]?$")
 
 Value = tuple[Candidate, Quantity]
 
 
-def told(candidate: Candidate, said: Collection[float] = (), dated: bool = False) -> tuple[Quantity, ...]:
+def told(candidate: Candidate, said: Collection[float] = (), dated: bool = False, plainly: bool = False) -> tuple[Quantity, ...]:
     """Return the values of a sentence that itself says that accounts differ; empty if it doesn't.
 
     Args:
         candidate: the sentence.
         said: values that the question names; they are no rivals of others.
         dated: the question asks for a date or year.
+        plainly: the sentence must say so in so many words; to set two accounts side by side is not enough.
     """
-    if _DIFFERS.search(candidate.text) is None:
+    text = candidate.text
+    explicit = _DIFFERS.search(text) is not None
+    if not explicit and (plainly or len(_TELLS.findall(text)) < 2 or not _CONTRAST.search(text) or _TWO_SIDES.match(text)):
         return ()
     if dated:
         days = {d.value: d for d in reversed(dates_of(candidate.text)) if d.value not in said}
         return tuple(days.values())[::-1] if len(days) > 1 else ()
     values = [q for q in _levels(candidate.text) if q.value not in said]
     pairs = [(_factor(a, b), a, b) for i, a in enumerate(values) for b in values[i + 1 :] if _comparable(a, b) and a.value != b.value]
-    pairs = [p for p in pairs if p[0] <= TOLD_APART]
+    pairs = [p for p in pairs if p[0] <= (TOLD_APART if explicit else SET_APART)]
     if not pairs:
         return ()
     _, a, b = min(pairs, key=lambda p: p[0])
@@ -79,6 +93,8 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, 
     """
     found: list[tuple[Candidate, Quantity, Quantity]] = []
     words, when = _words(best.text), {d.value for d in dates_of(best.text)}
+    if len(when) > 2:  # a series: its values belong to different dates
+        return []
     for other in pool:
         if other.row == best.row:
             continue
@@ -88,6 +104,8 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, 
         neighbour = other.passage == best.passage and abs(other.row - best.row) == 1
         said = neighbour and any(p.search(t) for p in (_DIFFERS, _DIFFERS_FROM) for t in (other.text, best.text))
         there = _words(other.text)
+        if other.met.product < best.met.product:
+            continue
         if (said and len(words & there) >= 2) or (_alike(best, other) >= ALIKE and when and {d.value for d in dates_of(other.text)} == when):
             found.append((other, *pair))
     return found
@@ -120,6 +138,12 @@ def disagreement(chosen: Sequence[Candidate], said: Collection[float], dated: bo
             if len(group) > max(1, len(best)):
                 best = group
     return best
+
+
+def named_values(question: str) -> bool:
+    """Tell whether a question itself names two values that might be of one quantity."""
+    values = _levels(question)
+    return any(_comparable(a, b) and 1 < _factor(a, b) <= APART for i, a in enumerate(values) for b in values[i + 1 :])
 
 
 def superseded(chosen: Sequence[Candidate]) -> dict[int, int]:
@@ -179,7 +203,8 @@ def _levels(text: str) -> list[Quantity]:
     for quantity in quantities_of(text):
         before = text[: quantity.start]
         named = quantity.kind == "count" and quantity.value < 100 and before.strip() and _MODEL_NAME.search(before)
-        if not is_month(quantity.unit) and not named and not _CHANGE.search(before[-20:]):
+        inside = _PART_OF_NAME.search(before[-1:]) is not None and _VERSION_OR_DAY.match(text[quantity.start :]) is not None
+        if not is_month(quantity.unit) and not named and not inside and not _CHANGE.search(before[-20:]):
             found.append(quantity)
     return found
 

@@ -14,7 +14,7 @@ from qa.answering.analysis import Analysis, analyse
 from qa.answering.answer import Answer, Conflict
 from qa.answering.comparison import compare
 from qa.answering.compose import compose
-from qa.answering.conflicts import conflict, disagreement, rivals, superseded, told
+from qa.answering.conflicts import conflict, disagreement, named_values, rivals, superseded, told
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.facts import dates_of, quantities_of
 from qa.answering.followups import standalone
@@ -212,10 +212,12 @@ def _conflicts(
     """Find values that disagree; a sentence that tells of them joins the answer if it is not in it."""
     text = analysis.query.text
     said = {q.value for q in (*quantities_of(text), *dates_of(text))}
+    if analysis.disputed and named_values(text):
+        said = set()
     dated = analysis.kind == "date"
     for candidate in chosen[:3]:
-        values = told(candidate, said, dated)
-        if values:
+        values = told(candidate, said, dated, plainly=analysis.disputed)
+        if values and candidate.met.all_names >= chosen[0].met.all_names:
             number = chosen.index(candidate) + 1
             return [conflict(candidate.text, [(candidate, number, q) for q in values])]
     differing = disagreement(chosen, said, dated) if analysis.disputed else []
@@ -223,7 +225,8 @@ def _conflicts(
         return [conflict(chosen[0].text, [(c, chosen.index(c) + 1, q) for c, q in differing])]
     given = {q.value for c in chosen[:2] for q in (*quantities_of(c.text), *dates_of(c.text))} - said
     for score, candidate in ordered[:TELLING]:
-        values = told(candidate, said, dated) if score >= ordered[0][0] - extra else ()
+        near = score >= ordered[0][0] - extra and candidate.met.all_names >= chosen[0].met.all_names
+        values = told(candidate, said, dated) if near else ()
         # Elsewhere the text may tell that the very value which the answer gives is disputed.
         if any(q.value in given for q in values):
             number = _joined(chosen, candidate)
