@@ -57,7 +57,7 @@ _DISPUTED = re.compile(
     r"(?:sources|reports|accounts|media|estimates|figures|numbers|they) (?:differ|vary|agree)|(?:does|do)n.t (?:seem to )?agree|"
     r"each (?:say|report|give|count|put|estimate)|(?:which|what) (?:is|are) (?:right|correct|they))\b"
     r"|\bwhat (?:did|do|does) .+ and (?:what )?(?:did|do|does) .+ (?:say|count|reckon|estimate|report|give)\b"
-    r"|[两几]种(?:说法|数字)|不同(?:的)?说法|说法(?:不一|一致|有)|一致吗|是否一致|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|哪个(?:数字|数|说法)|到底|究竟",
+    r"|[两几]种(?:说法|数字)|不同(?:的)?说法|说法(?:不一|一致|有)|一致吗|一样吗|相同吗|是否(?:一致|相同|一样)|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|哪个(?:数字|数|说法)|到底|究竟",
     re.IGNORECASE,
 )
 

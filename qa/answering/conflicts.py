@@ -104,9 +104,9 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, 
         neighbour = other.passage == best.passage and abs(other.row - best.row) == 1
         said = neighbour and any(p.search(t) for p in (_DIFFERS, _DIFFERS_FROM) for t in (other.text, best.text))
         there = _words(other.text)
-        if other.met.product < best.met.product:
-            continue
-        if (said and len(words & there) >= 2) or (_alike(best, other) >= ALIKE and when and {d.value for d in dates_of(other.text)} == when):
+        same_time = bool(when) and {d.value for d in dates_of(other.text)} == when
+        alike = same_time and _alike(best, other) >= ALIKE and other.met.product >= best.met.product
+        if alike or (said and len(words & there) >= 2):
             found.append((other, *pair))
     return found
 
