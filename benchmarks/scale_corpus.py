@@ -45,7 +45,7 @@ class Texts:
             lines = [line for line in file.read_text(encoding="utf-8").splitlines() if len(line) > 40]
             for number in range(0, len(lines), PER_DOCUMENT):
                 found.append(document(f"{file.stem}-{number}", f"{file.stem.title()} {number}", lines[number : number + PER_DOCUMENT])[0])
-        self.folder, self.documents, self.glossary = Path("."), tuple(found), glossary
+        self.folder, self.documents, self.glossary = Path(), tuple(found), glossary
         self.digest = hashlib.sha256("".join(d.digest for d in found).encode()).hexdigest()
 
 
@@ -54,7 +54,8 @@ def document(name: str, title: str, texts: Sequence[str]) -> tuple[Document, lis
     starts = [0, *itertools.accumulate(len(t) + 2 for t in texts)][:-1]
     text = "\n\n".join(texts)
     language = "zh" if has_cjk(text) else "en"
-    return Document(id=name, title=title, language=language, topic="", as_of="", text=text, sections=(Section(heading="", start=0, end=len(text)),)), starts
+    sections = (Section(heading="", start=0, end=len(text)),)
+    return Document(id=name, title=title, language=language, topic="", as_of="", text=text, sections=sections), starts
 
 
 def base(files: Sequence[Path], folder: Path, corpus: Any, embedder: Embedder, max_tokens: int) -> None:

@@ -27,10 +27,9 @@ from qa.llm import Done, Event, LanguageModel, Meaning, Writing, events, resolve
 from qa.research import Researching
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
-from qa.retrieval.pool import FirstStage
 from qa.retrieval.search import Searcher
 from qa.settings import Settings, load_settings
-from qa.view import View, current
+from qa.view import View, current, stage_of
 
 Progress = Callable[[int, int], None]
 MANY_CHARACTERS = 100_000
@@ -235,15 +234,6 @@ class Assistant(OwnDocuments, Researching):
             return True
 
 
-def stage_of(settings: Settings) -> Callable[[Snapshot], FirstStage | None] | None:
-    """Return what gives the first stage of search that the settings name; None for the index's own files."""
-    if settings.store == "local":
-        return None
-    from qa.retrieval.milvus import MilvusStage
-
-    return lambda snapshot: MilvusStage(snapshot, settings.milvus_uri, settings.milvus_token)
-
-
 def open_library(settings: Settings, embedder: Embedder | None = None) -> Library:
     """Return the user's documents.
 
@@ -285,18 +275,28 @@ def check_question(question: str, max_chars: int) -> str:
     return clean
 
 
-def rebuild(settings: Settings, progress: Progress | None = None, fresh: bool = False) -> None:
+def rebuild(settings: Settings, progress: Progress | None = None, fresh: bool = False, workers: int = 0, ray: str = "") -> None:
     """Build the index that the settings describe.
 
     Args:
         settings: name the corpus, the index folder and the model.
         progress: called with passages done and their total.
         fresh: encode everything anew instead of taking what is cached.
+        workers: processes that encode, each on one processor; this process alone where 0.
+        ray: address of a Ray cluster whose machines encode.
 
     Raises:
-        CorpusError, ModelUnavailable, IndexProblem: see ``qa.errors``.
+        CorpusError, ModelUnavailable, IndexProblem, MissingExtra, WorkersUnreachable: see ``qa.errors``.
     """
-    build_index(load_corpus(settings.corpus), settings.index, build_embedder(settings), settings.max_tokens, progress, fresh=fresh)
+    from qa.index.workers import open_workers
+
+    embedder = question_embedder(settings) if workers or ray else build_embedder(settings)
+    memory = settings.search_memory_mb * 1_000_000
+    with open_workers(settings.model, workers, ray) as (encoder, window):
+        build_index(
+            load_corpus(settings.corpus), settings.index, embedder, settings.max_tokens, progress,
+            fresh=fresh, memory=memory, encoder=encoder, window=window,
+        )  # fmt: skip
 
 
 def build_embedder(settings: Settings) -> Embedder:

@@ -12,6 +12,7 @@ from qa.errors import IndexMissing, IndexProblem, IndexStale
 from qa.index.snapshot import Snapshot, current_generation
 from qa.retrieval.pool import FirstStage
 from qa.retrieval.search import Searcher
+from qa.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,15 @@ class View:
         if snapshot.manifest.model != embedder.identity:
             raise IndexStale(f"the index was built with the model {snapshot.manifest.model}, this program runs {embedder.identity}; start it again")
         return cls(generations, snapshot, Searcher(snapshot, embedder, stage=stage(snapshot) if stage else None))
+
+
+def stage_of(settings: Settings) -> Callable[[Snapshot], FirstStage | None] | None:
+    """Return what gives the first stage of search that the settings name; None for the index's own files."""
+    if settings.store == "local":
+        return None
+    from qa.retrieval.milvus import MilvusStage
+
+    return lambda snapshot: MilvusStage(snapshot, settings.milvus_uri, settings.milvus_token)
 
 
 def current(index: Path, own: Path | None) -> tuple[str, ...]:

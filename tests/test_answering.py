@@ -6,11 +6,13 @@ from qa.answering.analysis import Period, analyse
 from qa.answering.comparison import compare
 from qa.answering.conflicts import disagreement, rivals, superseded, told
 from qa.answering.demands import demands_of, met, unknown_names
-from qa.answering.evidence import Candidate
+from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.facts import parts_of_year
 from qa.answering.followups import standalone
+from qa.answering.pipeline import gather
 from qa.answering.verify import support
 from qa.documents.model import Document, Section
+from qa.retrieval.filters import Filters
 from qa.retrieval.query import QueryReader
 from qa.text.glossary import Entry, Glossary
 
@@ -214,3 +216,13 @@ def test_a_figure_belongs_to_the_name_that_follows_in_or_for():
     analysis = read("Which had more revenue in 2023, Alibaba or Baidu?")
     found = compare(analysis, chosen("In 2023 it was 67% for Alibaba, 39% for Baidu and 36% elsewhere."), GLOSSARY)
     assert [(s.name, s.value) for s in found.sides] == [("Alibaba", "67%"), ("Baidu", "39%")]
+
+
+def test_candidates_hold_their_features_in_the_order_of_the_weights(assistant):
+    searcher = assistant._searcher
+    found = gather(searcher, analyse(searcher.reader.read("Who founded DeepSeek?")), Filters(), "en", 3)
+    assert [tuple(c.features) for _, c in found.ordered] == [FEATURES] * len(found.ordered)
+
+
+def test_a_range_is_one_value():
+    assert told(candidate("Reports differ: sources disagree between 10 to 12 models.", 1)) == ()

@@ -1,17 +1,19 @@
 """Briefs: planned, searched twice, and every sentence a quote of its citation."""
 
+import shutil
 from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llm_server import Fails, Says, Server
-from samples import HashEmbedder
+from samples import HashEmbedder, open_hash
 
 from qa.assistant import Assistant
+from qa.documents import load_corpus
 from qa.documents.series import Series
 from qa.errors import BadQuestion, SettingsError
-from qa.index import Snapshot
+from qa.index import Snapshot, build_index
 from qa.research import Finished, Looked, Planned, Searching, Writing, to_html, to_markdown
 from qa.research.charts import charts
 from qa.research.figures import clause, date_of
@@ -104,6 +106,17 @@ def test_sources_that_disagree_are_told_with_both_values(assistant):
     assert {"40 billion US dollars", "46 billion US dollars"} <= values
     quotes = {c.number: c.quote for c in brief.references}
     assert all(v.value in quotes[v.citation] for c in brief.conflicts for v in c.values)
+
+
+def test_a_sentence_that_tells_of_differing_accounts_is_noted_once(tmp_path, shared_corpus):
+    corpus = shutil.copytree(shared_corpus, tmp_path / "corpus")
+    told = "The cost of the last training stage of R1 is reported differently: USD 294,000 by Nature and USD 350,000 by another account."
+    path = corpus / "en" / "deepseek-r1.md"
+    path.write_text(path.read_text().replace("## The company", f"## Accounts\n{told}[^s]\n\n## The company"))
+    build_index(load_corpus(corpus), tmp_path / "index", HashEmbedder(), 200)
+    brief = open_hash(corpus, tmp_path / "index").research("What is known about DeepSeek R1?")
+    assert [[v.value for v in c.values] for c in brief.conflicts] == [["USD 294,000", "USD 350,000"]]
+    assert {brief.references[v.citation - 1].quote for c in brief.conflicts for v in c.values} == {told}
 
 
 def test_a_chinese_question_gives_a_chinese_brief(assistant):

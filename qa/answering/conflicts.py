@@ -16,7 +16,7 @@ from qa.answering.answer import Conflict, ConflictValue
 from qa.answering.compose import flat, speaks_for
 from qa.answering.evidence import Candidate, latest_date
 from qa.answering.facts import dates_of, quantities_of, tokens_of
-from qa.text.quantities import Quantity, is_month
+from qa.text.quantities import Quantity, is_month, is_range
 
 ALIKE = 0.7  # share of words in common from which two sentences speak of the same thing
 OUTDATES = 0.6  # the same for a newer value, whose sentence names another time besides
@@ -199,9 +199,14 @@ def _note(candidate: Candidate, newest: bool) -> Literal["", "newer", "primary"]
 
 def _levels(text: str) -> list[Quantity]:
     """Return the quantities of a sentence that are no part of a name or a date, nor tell by how much something changed."""
-    found = []
+    found: list[Quantity] = []
+    end = -1
     for quantity in quantities_of(text):
         before = text[: quantity.start]
+        closes = end >= 0 and is_range(text[end : quantity.start])
+        end = quantity.end
+        if closes:  # "1 to 2 models" is one value, not two
+            continue
         named = quantity.kind == "count" and quantity.value < 100 and before.strip() and _MODEL_NAME.search(before)
         inside = _PART_OF_NAME.search(before[-1:]) is not None and _VERSION_OR_DAY.match(text[quantity.start :]) is not None
         if not is_month(quantity.unit) and not named and not inside and not _CHANGE.search(before[-20:]):

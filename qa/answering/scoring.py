@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from qa.answering.evidence import Candidate
+from qa.answering.evidence import FEATURES, Candidate
 
 WEIGHTS_FILE = Path(__file__).with_name("weights.json")
 
@@ -46,6 +47,11 @@ class Model:
     threshold: float
     extra: float
 
+    @cached_property
+    def by_feature(self) -> tuple[float, ...]:
+        """The sentence weights in the order of FEATURES, in which candidates hold their features."""
+        return tuple(self.sentence.get(name, 0.0) for name in FEATURES)
+
 
 @lru_cache(maxsize=1)
 def _models() -> dict[str, Model]:
@@ -60,8 +66,7 @@ def model(regime: str) -> Model:
 
 def sentence_score(candidate: Candidate, regime: str) -> float:
     """Return how well a sentence fits the question; only differences matter."""
-    weights = model(regime).sentence
-    return sum(weights.get(name, 0.0) * value for name, value in candidate.features.items())
+    return sum(map(operator.mul, candidate.features.values(), model(regime).by_feature))
 
 
 def confidence(features: Mapping[str, float], regime: str) -> float:

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import qa
 from qa.api.gate import Gate
-from qa.api.mcp import PATH as MCP_PATH
 from qa.api.mcp import http_app
 from qa.api.problems import answer_errors
 from qa.api.routes import routes
@@ -119,5 +118,3 @@ def check_api_exposure(settings: Settings, tokens: Tokens, host: str) -> None:
             "and name the file with --tokens, or spell out --insecure"
         )
 
-
-__all__ = ["MCP_PATH", "OPENAPI", "Interface", "alone", "api_app", "beside", "check_api_exposure", "serves_beside"]

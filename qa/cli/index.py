@@ -25,6 +25,8 @@ app.add_typer(group, name="index")
 def build(
     context: typer.Context,
     force: Annotated[bool, typer.Option("--force", help="Build even if nothing has changed, and encode everything anew.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=0, max=4096, help="Encode in so many processes, or processors of a cluster.")] = 0,
+    ray: Annotated[str, typer.Option("--ray", help="Encode on the Ray cluster at this address, such as auto or HOST:6379.")] = "",
 ) -> None:
     """Build the index where it is missing or stale."""
     settings = settings_of(context)
@@ -41,7 +43,7 @@ def build(
             except IndexDamaged as error:
                 why = str(error)
         if why or force:
-            rebuild(settings, advance, fresh=force)
+            rebuild(settings, advance, fresh=force, workers=workers, ray=ray)
         own = open_library(settings)
         if force:
             own.rebuild(lambda done, total, note: advance(done, total))

@@ -56,7 +56,9 @@ def serve(
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     from qa.assistant import rebuild, staleness
+    from qa.web.models import offers
 
+    offers(settings)  # says what is wrong with a model before anything is built
     if staleness(settings):
         from qa.terminal import progress
 

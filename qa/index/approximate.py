@@ -21,21 +21,33 @@ compared exactly until the next build takes them in.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qa.errors import IndexDamaged
-from qa.index.files import FileEntry, Output, Rows, make_folder, remove, sha256_of, sync_folder, write_file
+from qa.index.files import FileEntry, Output, Rows, make_folder, remove, sync_folder, write_file
 from qa.index.joined import PIECE, Joined
+from qa.index.lists import (
+    DESCRIPTION,
+    TABLES,
+    Blocks,
+    Covered,
+    DenseEntry,
+    DenseInfo,
+    Kind,
+    Lists,
+    empty,
+    library,
+    nearest,
+    open_lists,
+)
 
 Floats = NDArray[np.float32]
-Kind = Literal["flat", "ivf-sq8", "ivf-pq"]
 
 FLAT_PASSAGES = 32_768
 """One whole segment; an exact search of so many takes about 2 ms on one core."""
@@ -44,58 +56,14 @@ RECALL = 0.98
 MARGIN = 0.005  # above RECALL, for the error of a sample
 MIX = 0.7
 """A passage with this share of another one stands for a question in measuring recall. Passages themselves are found much
-more easily than questions, which lie off the passages; on 100,000 passages the mixture needs as many probes as questions do
-(at 12, 24, 48 lists of 1,024 it finds 0.956, 0.971, 0.988 of the ten nearest, for questions 0.952, 0.971, 0.987, for passages 0.994, 0.998, 0.999)."""
-PQ_DIMENSIONS = 4
-RERANKED = {"flat": 0, "ivf-sq8": 2, "ivf-pq": 10}  # codes compared again by their vectors, as a multiple of k
-LEAST_RERANKED = 100
+more easily than questions, which lie off the passages. On 100,000 passages, at 12, 24 and 48 lists of 1,024, the ten nearest of a
+mixture are found to 0.956, 0.971 and 0.988, those of a question to 0.952, 0.971 and 0.987, those of a passage to 0.994, 0.998 and 0.999."""
 WAITING = 8192  # passages that are not in the lists, and are compared exactly, before they are taken in
 GROWTH = 1.5  # times the passages from which centroids are placed and recall is measured again
 TRAINED = 40  # vectors a centroid from which it is placed
 ROUNDS = 6
 SAMPLE = 400  # queries that measure the recall
 PROBES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-DESCRIPTION = "dense.json"
-TABLES = {"centroids": "<f4", "codec": "<f4", "sizes": "<i8", "lists": "u1"}
-
-
-class Covered(BaseModel):
-    """A segment whose vectors are in the lists."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    passages: int = Field(ge=0)
-
-
-class DenseInfo(BaseModel):
-    """What a folder of lists holds, and what each of its files must be."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["ivf-sq8", "ivf-pq"]
-    dim: int = Field(ge=1)
-    code: int = Field(ge=1, description="bytes of one code")
-    probes: int = Field(ge=1, description="lists that a query reads")
-    recall: float = Field(description="share of the ten nearest that were found, measured on vectors of the index")
-    trained: int = Field(description="passages of the index when its centroids were placed")
-    segments: tuple[Covered, ...]
-    files: dict[str, FileEntry]
-
-
-class DenseEntry(BaseModel):
-    """Approximate search as a generation names it; ``kind`` "flat" says that exact search was kept."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Kind
-    name: str = ""
-    sha256: str = ""
-    passages: int = Field(default=0, description="of the index when it was measured")
-    recall: float = 1.0
-    probes: int = 0
-    seconds: float = 0.0
-    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,7 +96,7 @@ def build(folder: Path, tables: Sequence[Table], dim: int, memory: int = MEMORY,
     kind = kind or choose(total, dim, memory)
     if kind == "flat":
         return DenseEntry(kind="flat")
-    import faiss
+    faiss = library()
 
     gather = Joined([t.vectors for t in tables])
     rng = np.random.default_rng(total)
@@ -136,7 +104,7 @@ def build(folder: Path, tables: Sequence[Table], dim: int, memory: int = MEMORY,
     sample = gather.take(np.sort(rng.choice(total, min(total, TRAINED * lists), replace=False)))
     kmeans = faiss.Kmeans(dim, lists, niter=ROUNDS, spherical=True, seed=1, max_points_per_centroid=TRAINED)
     kmeans.train(sample)
-    index = _empty(kind, kmeans.centroids)
+    index = empty(kind, kmeans.centroids)
     index.train(sample)
     del sample
     assigned = np.concatenate([_nearest(index, piece) for piece in gather.pieces()])
@@ -203,25 +171,6 @@ def update(folder: Path, entry: DenseEntry, tables: Sequence[Table], dim: int, m
     return written.describe(info.probes, info.recall, info.trained, segments, began)
 
 
-def _empty(kind: Kind, centroids: Floats) -> Any:
-    """Return a FAISS index with its centroids and no vectors."""
-    import faiss
-
-    dim = centroids.shape[1]
-    quantizer = faiss.IndexFlatIP(dim)
-    quantizer.add(np.ascontiguousarray(centroids, dtype=np.float32))
-    lists = len(centroids)
-    if kind == "ivf-sq8":
-        index = faiss.IndexIVFScalarQuantizer(quantizer, dim, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT, False)
-    else:
-        index = faiss.IndexIVFPQ(quantizer, dim, lists, dim // PQ_DIMENSIONS, 8, faiss.METRIC_INNER_PRODUCT)
-        index.by_residual = False
-        index.cp.max_points_per_centroid = 256
-    quantizer.this.disown()
-    index.own_fields = True
-    return index
-
-
 def _nearest(index: Any, vectors: Floats) -> NDArray[np.int32]:
     found = index.quantizer.search(np.ascontiguousarray(vectors), 1)[1]
     return np.asarray(found[:, 0], dtype=np.int32)
@@ -229,12 +178,9 @@ def _nearest(index: Any, vectors: Floats) -> NDArray[np.int32]:
 
 def _codec(index: Any, kind: Kind) -> Floats:
     """Return the numbers that codes are read with: ranges of the dimensions, or the centroids of their groups."""
-    import faiss
+    faiss = library()
 
     return np.asarray(faiss.vector_to_array(index.sq.trained if kind == "ivf-sq8" else index.pq.centroids), dtype=np.float32)
-
-
-Blocks = Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]
 
 
 def _blocks(index: Any, kind: Kind, assigned: NDArray[np.int32], vectors: Joined) -> Blocks:
@@ -284,7 +230,7 @@ class _Writer:
     def describe(self, probes: int, recall: float, trained: int, covered: tuple[Covered, ...], began: float) -> DenseEntry:
         """Write the description and flush everything."""
         info = DenseInfo(
-            kind=self._kind,  # type: ignore[arg-type]
+            kind=self._kind,
             dim=self._index.d,
             code=self._index.code_size,
             probes=probes,
@@ -317,94 +263,6 @@ def encode(index: Any, vectors: Floats, kind: Kind) -> NDArray[np.uint8]:
     return np.asarray(coder.compute_codes(np.ascontiguousarray(vectors)), dtype=np.uint8)
 
 
-class Lists:
-    """Inverted lists, open for searching; FAISS reads the codes from the mapped file."""
-
-    def __init__(self, path: Path, kind: Kind, dim: int, code: int, files: dict[str, FileEntry]) -> None:
-        """Map the files.
-
-        Raises:
-            IndexDamaged: one is missing, or its size is not what the others say.
-        """
-        import faiss
-
-        self.kind, self._code = kind, code
-        widths = {"centroids": dim}
-        tables = {name: Rows.open(path / name, files[name], dtype, widths.get(name, 0)) for name, dtype in TABLES.items()}
-        self._centroids = np.ascontiguousarray(tables["centroids"].all())
-        sizes, codec = tables["sizes"].all(), tables["codec"].all()
-        self._bytes = tables["lists"]
-        count = len(self._centroids)
-        row = code + 8
-        expected = {"ivf-sq8": (dim, 2 * dim), "ivf-pq": (dim // PQ_DIMENSIONS, 256 * dim)}[kind]
-        bad_sizes = len(sizes) != count or not count or int(sizes.min()) < 0 or int(sizes.sum()) * row != len(self._bytes)
-        if bad_sizes or (code, len(codec)) != expected:
-            raise IndexDamaged(f"{path} has tables that do not fit each other; run: qa index build --force")
-        self._ends = np.cumsum(sizes) * row
-        self._begins = self._ends - sizes * row
-        self.index = index = _empty(kind, self._centroids)
-        faiss.copy_array_to_vector(codec, index.sq.trained if kind == "ivf-sq8" else index.pq.centroids)
-        if kind == "ivf-pq":
-            index.use_precomputed_table = 0
-        index.is_trained = True
-        index.ntotal = self.size = int(sizes.sum())
-        if self.size:
-            lists = faiss.OnDiskInvertedLists()
-            lists.nlist, lists.code_size = count, code
-            lists.filename, lists.totsize, lists.read_only = str(path / "lists"), len(self._bytes), True
-            lists.lists.resize(count)
-            # One list after the other, each its codes and then its numbers: the layout that ``_Writer`` writes.
-            unsigned = sizes.astype(np.uint64)  # must outlive the call: FAISS is handed its address
-            lists.set_all_lists_sizes(faiss.swig_ptr(unsigned))
-            lists.do_mmap()
-            index.replace_invlists(lists, False)
-            self._lists = lists  # FAISS keeps no reference of its own
-        self._seen = np.zeros(count, dtype=bool)
-
-    @property
-    def count(self) -> int:
-        """How many lists there are."""
-        return len(self._centroids)
-
-    def blocks(self) -> Blocks:
-        """Yield each list's codes and row numbers, in order."""
-        for begin, end in zip(self._begins.tolist(), self._ends.tolist(), strict=True):
-            raw = self._bytes[begin:end]
-            count = len(raw) // (self._code + 8)
-            yield raw[: count * self._code].reshape(count, self._code), np.frombuffer(raw[count * self._code :].tobytes(), dtype="<i8")
-
-    def search(self, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-        """Return the numbers of about k nearest vectors by their codes, best first.
-
-        Args:
-            query: unit vector.
-            k: how many.
-            probes: lists to read.
-            admitted: (size,) those that count; all where None.
-
-        Raises:
-            IndexDamaged: a block of the file differs from its checksum.
-        """
-        import faiss
-
-        near = self._centroids @ query
-        probes = min(probes, self.count)
-        chosen = np.argpartition(-near, probes - 1)[:probes]
-        for number in chosen[~self._seen[chosen]].tolist():
-            _ = self._bytes[int(self._begins[number]) : int(self._ends[number])]
-            self._seen[number] = True
-        bits = np.packbits(admitted, bitorder="little") if admitted is not None else np.zeros(0, np.uint8)
-        selector = {"sel": faiss.IDSelectorBitmap(bits)} if admitted is not None else {}
-        numbers, cosines = np.empty(k, np.int64), np.empty(k, np.float32)
-        asked = (np.ascontiguousarray(query), chosen.astype(np.int64), near[chosen], cosines, numbers)
-        vector, keys, distances, out, labels = map(faiss.swig_ptr, asked)
-        params = faiss.SearchParametersIVF(nprobe=probes, **selector)
-        # The wrapper of this method in Python takes no parameters, so the method under it is called.
-        self.index.search_preassigned_c(1, vector, k, keys, distances, out, labels, False, params)
-        rows = numbers[numbers >= 0]
-        return rows
-
-
 def _settle(lists: Lists, vectors: Joined, rng: np.random.Generator) -> tuple[int, float]:
     """Return the fewest probes that reach the recall, and what they reach; 0 where none do."""
     one, other = (vectors.take(rng.choice(len(vectors), SAMPLE)) for _ in range(2))
@@ -429,7 +287,7 @@ def recall(truth: NDArray[np.int64], found: Sequence[NDArray[np.int64]]) -> floa
 
 def exact(gather: Joined, queries: Floats, k: int) -> NDArray[np.int64]:
     """Return the rows of the k nearest vectors of each query, best first, by comparing all."""
-    import faiss
+    faiss = library()
 
     best = np.full((len(queries), k), -2.0, dtype=np.float32)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
@@ -441,37 +299,3 @@ def exact(gather: Joined, queries: Floats, k: int) -> NDArray[np.int64]:
         best, rows = np.take_along_axis(near, order, 1), np.take_along_axis(numbers, order, 1)
         begin += len(piece)
     return rows
-
-
-def nearest(
-    lists: Lists, gather: Joined, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.int64], Floats]:
-    """Return the rows of about k nearest vectors and their exact cosines, best first."""
-    wanted = max(LEAST_RERANKED, RERANKED[lists.kind] * k)
-    rows = lists.search(query, wanted, probes, admitted)
-    cosines = gather.take(rows) @ query
-    order = np.lexsort((rows, -cosines))[:k]
-    return rows[order], cosines[order]
-
-
-def open_lists(folder: Path, entry: DenseEntry) -> tuple[DenseInfo, Lists]:
-    """Open the lists that a generation names.
-
-    Raises:
-        IndexDamaged: a file is missing, or differs from its description.
-    """
-    path = folder / entry.name
-    try:
-        content = (path / DESCRIPTION).read_bytes()
-    except FileNotFoundError as error:
-        raise IndexDamaged(f"{path / DESCRIPTION} is missing; run: qa index build") from error
-    if sha256_of(content) != entry.sha256:
-        raise IndexDamaged(f"{path / DESCRIPTION} has changed since it was built; run: qa index build --force")
-    try:
-        info = DenseInfo.model_validate_json(content)
-    except ValidationError as error:
-        raise IndexDamaged(f"{path / DESCRIPTION} cannot be read; run: qa index build --force") from error
-    lists = Lists(path, info.kind, info.dim, info.code, info.files)
-    if lists.size != sum(s.passages for s in info.segments):
-        raise IndexDamaged(f"{path} does not hold the vectors of its segments; run: qa index build --force")
-    return info, lists

@@ -19,7 +19,7 @@ from qa.documents.model import Document
 from qa.embedding import Embedder
 from qa.errors import CorpusError, IndexBusy, IndexDamaged
 from qa.index.approximate import MEMORY
-from qa.index.change import WINDOW, Change, Progress, collect_unlocked
+from qa.index.change import Change, Progress, collect_unlocked
 from qa.index.encodings import Encoder
 from qa.index.snapshot import current_generation, read_manifest, refuse_other_files
 
@@ -34,7 +34,7 @@ def build_index(
     fresh: bool = False,
     memory: int = MEMORY,
     encoder: Encoder | None = None,
-    window: int = WINDOW,
+    window: int | None = None,
 ) -> str:
     """Make the index of a corpus: add what is new or changed, remove what is gone.
 
@@ -47,7 +47,7 @@ def build_index(
         fresh: take nothing of what is there, and encode everything anew.
         memory: bytes that the codes of dense search may take in a large index.
         encoder: encodes elsewhere, such as in several processes; in this process where None.
-        window: passages that it is given at once.
+        window: passages that it is given at once; as many as one process likes where None.
 
     Returns:
         The new generation's name.

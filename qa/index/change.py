@@ -17,9 +17,10 @@ from qa.chunking import Passage, chunk
 from qa.documents.model import Document
 from qa.embedding import Embedder
 from qa.errors import IndexDamaged, IndexMissing, IndexProblem, IndexStale
-from qa.index.approximate import MEMORY, DenseEntry, Table, update
+from qa.index.approximate import MEMORY, Table, update
 from qa.index.encodings import Encoder, Encoding, KnownEncodings, encode, key_of, task_of
 from qa.index.files import make_folder, remove, replace, sync_folder, write_file
+from qa.index.lists import DenseEntry
 from qa.index.segment import SEGMENT_PASSAGES, Segment, SegmentEntry, SegmentWriter
 from qa.index.snapshot import CURRENT, FORMAT, GLOSSARY, MANIFEST, Manifest, current_generation, read_glossary, read_manifest
 from qa.index.store import Documents
@@ -66,7 +67,7 @@ class Change:
         *,
         memory: int = MEMORY,
         encoder: Encoder | None = None,
-        window: int = WINDOW,
+        window: int | None = None,
     ) -> None:
         """Prepare a change.
 
@@ -77,11 +78,11 @@ class Change:
             progress: called with passages done and their total.
             memory: bytes that the codes of dense search may take.
             encoder: encodes elsewhere; in this process where None.
-            window: passages that it is given at once.
+            window: passages that it is given at once; WINDOW where None.
         """
         self._began = time.perf_counter()
         self._folder, self._embedder, self._max_tokens, self._progress = folder, embedder, max_tokens, progress
-        self._encoder, self._window = encoder or functools.partial(encode, embedder), window
+        self._encoder, self._window = encoder or functools.partial(encode, embedder), window or WINDOW
         self._memory, self._dense = memory, DenseEntry(kind="flat")
         self.corpus, self.glossary = "", Glossary(())
         self._take_over([])

@@ -213,7 +213,8 @@ class Rows:
             first, last = rows.astype(np.int64) * self._row // self._block, ((rows.astype(np.int64) + 1) * self._row - 1) // self._block
             for block in np.unique(np.concatenate([first, last])).tolist():
                 self._check(block, block + 1)
-        return self._array[rows]
+        found: NDArray[Any] = self._array[rows]
+        return found
 
     def all(self) -> NDArray[Any]:
         """Return all rows."""

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from qa.errors import IndexDamaged, IndexMissing, IndexStale
-from qa.index.approximate import DenseEntry, open_lists
 from qa.index.files import sha256_of
 from qa.index.joined import Joined
 from qa.index.lexical import LexicalIndex
+from qa.index.lists import DenseEntry, open_lists
 from qa.index.segment import Segment, SegmentEntry
 from qa.index.store import Documents, Passages
 from qa.index.vectors import Cover, SentenceVectors, Vectors, cover

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.errors import IndexDamaged
-from qa.index.approximate import LEAST_RERANKED, RERANKED, DenseInfo, Lists
 from qa.index.files import Rows
 from qa.index.joined import Joined
+from qa.index.lists import LEAST_RERANKED, RERANKED, DenseInfo, Lists
 
 Floats = NDArray[np.float32]
 
@@ -73,8 +73,8 @@ class Vectors(Joined):
             at = np.searchsorted(cover.first, local, side="right") - 1
             rows = local - cover.first[at] + np.asarray(self._offsets)[np.asarray(cover.parts)[at]]
             found.append((rows, self.take(rows) @ query if len(rows) else np.zeros(0, np.float32)))
-        rows, values = (np.concatenate([f[i] for f in found] or [np.zeros(0)]) for i in (0, 1))
-        return _best(rows.astype(np.int64), values.astype(np.float32), k)
+        rows = np.concatenate([np.zeros(0, np.int64), *(r for r, _ in found)])
+        return _best(rows, np.concatenate([np.zeros(0, np.float32), *(v for _, v in found)]), k)
 
     def _search_part(
         self, number: int, query: Floats, k: int, admitted: NDArray[np.bool_] | None

@@ -6,6 +6,9 @@ text one way and packed encodings the other, some 15 kB a passage. Each worker o
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import logging
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -13,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from qa.embedding import Embedder
+from qa.embedding import Embedder, open_embedder
 from qa.errors import MissingExtra, WorkersUnreachable
-from qa.index.encodings import Encoding, Task, encode
+from qa.index.encodings import Encoder, Encoding, Task, encode
 
 Factory = Callable[[], Embedder]
 
@@ -57,6 +60,28 @@ class ProcessEncoder:
         self._pool.join()
 
 
+@contextlib.contextmanager
+def open_workers(model: str, workers: int, address: str) -> Iterator[tuple[Encoder | None, int | None]]:
+    """Give what encodes a build's passages, and how many it is to be given at once; None for both in this process.
+
+    Args:
+        model: name or folder of the model.
+        workers: processes, or processors of a cluster.
+        address: of a Ray cluster; "" for processes of this machine.
+
+    Raises:
+        MissingExtra, WorkersUnreachable: see ``RayEncoder``.
+    """
+    factory = functools.partial(open_embedder, model, 1)
+    if address:
+        yield RayEncoder(factory, address, max(1, workers)), RAY_WINDOW
+    elif workers > 1:
+        with ProcessEncoder(factory, workers) as encoder:
+            yield encoder, WORKERS_WINDOW
+    else:
+        yield None, None
+
+
 def _open(factory: Factory) -> None:
     global _embedder
     _embedder = factory()
@@ -89,9 +114,10 @@ class RayEncoder:
             raise MissingExtra('a Ray cluster needs the package ray; run: pip install "china-ai-qa[ray]"') from error
         try:
             if not ray.is_initialized():
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise WorkersUnreachable(f"no Ray cluster at {address} ({' '.join(str(error).split())[:200]}); start one with: ray start --head") from error
+            why = " ".join(str(error).split())[:200]
+            raise WorkersUnreachable(f"no Ray cluster at {address} ({why}); start one with: ray start --head") from error
         self._data, self._factory, self._workers = ray.data, factory, workers
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from qa.answering.answer import Answer, Citation, Conflict, Sentence
 from qa.answering.compose import citation
+from qa.answering.conflicts import conflict, told
 from qa.answering.demands import Met
 from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, names_entry, quantities_of, tokens_of, years_of
@@ -18,9 +19,9 @@ from qa.answering.select import DUPLICATE
 from qa.research.aspects import GENERIC, MORE_NAMES
 from qa.research.model import Gap, Sub
 from qa.research.plan import Plan, Task, within
-from qa.research.words import Language
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
+from qa.retrieval.query import Query
 from qa.retrieval.search import Searcher
 from qa.text.glossary import Entry
 
@@ -34,6 +35,8 @@ OFTEN = 3
 """Sentences that name somebody from which a second round follows the name."""
 OTHER_LANGUAGE = 2
 """Sentences that a section has at most when one in the other language joins it: they fill what would be thin."""
+SMALL = 10
+"""Counts below it ("1 to 2 places") are no rival values of a sentence that tells of differing accounts."""
 COVERED = 0.34
 """Share of the sub-question's words that a sentence beside its answer must hold."""
 
@@ -80,9 +83,10 @@ class Notebook:
 class Collector:
     """Asks tasks of one snapshot and writes what fits into a notebook."""
 
-    def __init__(self, searcher: Searcher, filters: Filters, plan: Plan, language: Language) -> None:
+    def __init__(self, searcher: Searcher, filters: Filters, plan: Plan, query: Query) -> None:
         self._searcher = searcher
-        self._language = language
+        self._question = query.text
+        self._language = language = query.language
         self._snapshot = searcher.snapshot
         # The brief's own language first, since a reader wants it in one; both where that gives too little.
         own = [] if filters.languages else [filters.model_copy(update={"languages": (language,)})]
@@ -115,6 +119,18 @@ class Collector:
         elif task.key != "name" and key not in book.gaps:
             book.gaps[key] = (task, Gap(question=task.question, missing=missing))
         book.asked.append(Sub(question=task.question, aspect=task.key, round=number, found=fresh))
+
+    def compare(self) -> None:
+        """Note the sentences that say themselves that accounts differ; the answers have noted what else disagrees."""
+        said = {q.value for q in (*quantities_of(self._question), *dates_of(self._question))}
+        for finding in self.notebook.findings:
+            document = self._snapshot.documents[finding.citation.document_id]
+            candidate = Candidate(-1, -1, document, finding.citation.start, finding.citation.end, _UNKNOWN_FIT, {})
+            values = [q for q in told(candidate, said) if q.kind != "count" or q.value >= SMALL]
+            known = any(finding.citation == c for _, citations in self.notebook.conflicts for c in citations)
+            if len(values) > 1 and not known:
+                found = conflict(candidate.text, [(candidate, 0, q) for q in values])
+                self.notebook.conflicts.append((found, (finding.citation,) * len(values)))
 
     @property
     def beyond(self) -> bool:
@@ -194,17 +210,17 @@ class Collector:
         return self._snapshot.documents[finding.citation.document_id].language != self._language
 
     def _known(self, finding: Finding) -> bool:
-        return any(f.place == finding.place or alike(f, finding) for f in self.notebook.findings)
+        return any(f.place == finding.place or repeats(f, finding) for f in self.notebook.findings)
 
     def _conflicts(self, task: Task, result: Answer) -> None:
         cited = {c.number: c for c in result.citations}
         seen = [{(c.document_id, c.start) for c in citations} for _, citations in self.notebook.conflicts]
-        for conflict in result.conflicts:
-            citations = tuple(cited[v.citation] for v in conflict.values)
+        for found in result.conflicts:
+            citations = tuple(cited[v.citation] for v in found.values)
             places = {(c.document_id, c.start) for c in citations}
             parts = [Finding(Sentence(text=c.quote, citations=(0,), support="supported"), c, "", "", 0.0) for c in citations]
             if places not in seen and all(self._fits(task, p) for p in parts):
-                self.notebook.conflicts.append((conflict, citations))
+                self.notebook.conflicts.append((found, citations))
                 seen.append(places)
 
 
@@ -212,12 +228,14 @@ def _name(task: Task) -> str:
     return task.subject.name if task.subject else ""
 
 
-def alike(a: Finding, b: Finding) -> bool:
-    """Tell whether two sentences say the same: mostly the same words or, in two languages, the same figures and dates."""
-    one, other = tokens_of(a.sentence.text), tokens_of(b.sentence.text)
+def repeats(known: Finding, new: Finding) -> bool:
+    """Tell whether a sentence says what is known: mostly the same words or, in two languages, the same figures and dates."""
+    values = [{q.value for q in (*quantities_of(f.sentence.text), *dates_of(f.sentence.text))} for f in (known, new)]
+    if not values[1] <= values[0]:
+        return False  # further figures in the same words are no repetition; they may be a contradiction
+    one, other = tokens_of(known.sentence.text), tokens_of(new.sentence.text)
     if one and other and len(one & other) / min(len(one), len(other)) >= DUPLICATE:
         return True
-    values = [{q.value for q in (*quantities_of(f.sentence.text), *dates_of(f.sentence.text))} for f in (a, b)]
     return len(values[0]) >= 2 and values[0] == values[1]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from qa.answering.answer import Answer, Usage
 from qa.embedding import Embedder
-from qa.errors import BadReply, LanguageModelError
+from qa.errors import BadReply
 from qa.llm import Done, LanguageModel, Meaning
 from qa.llm.client import Message
 from qa.llm.prompts import quoted
@@ -116,5 +116,3 @@ def _evidence(draft: Draft) -> list[Finding]:
             known.add(finding.place)
     return chosen[:EVIDENCE]
 
-
-__all__ = ["LanguageModelError", "model_plan", "model_summary"]

@@ -67,11 +67,12 @@ def steps(
             notes.append(WORDS[language]["planned by model"])
         except LanguageModelError as error:
             notes.append(WORDS[language]["no plan"].format(error))
-    collector = Collector(searcher, filters, plan, language)
+    collector = Collector(searcher, filters, plan, query)
     stopped = yield from _search(collector, plan.tasks, 1, 0, stop)
     if not stopped:
         second = [] if collector.beyond else _second_round(collector, plan, language, most - len(plan.tasks))
         stopped = bool(second) and (yield from _search(collector, second, 2, len(plan.tasks), stop))
+    collector.compare()
     book = collector.notebook
     yield Writing(sentences=len(book.findings))
     draft = Draft(question, language, plan, book, stopped, tuple(notes), usage)

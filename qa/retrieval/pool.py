@@ -19,14 +19,16 @@ from qa.index.pruned import top
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
-from qa.retrieval.translation import SATURATION, Group, matched_at
+from qa.retrieval.translation import SATURATION, Group, matched_at, rarity_of
 from qa.retrieval.translation import scores as group_scores
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 FOUND = 300  # passages that each of dense and lexical search gives
-SAMPLE = 512  # passages whose lowest cosine stands for that of all
+SAMPLE = 512  # passages whose lowest cosine stands for that of all; all where there are no more than FEW
+FEW = 4096
+COUNTED = 32_768  # texts up to which it is counted how common a word with alternatives is
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +171,7 @@ class Sample:
 
     def __init__(self, snapshot: Snapshot) -> None:
         count = len(snapshot.passages)
-        rows = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).astype(np.int64))
+        rows = np.unique(np.linspace(0, count - 1, count if count <= FEW else SAMPLE).astype(np.int64))
         bounds = snapshot.sentence_rows
         self._vectors = snapshot.vectors.take(rows)
         self._sentences = np.concatenate([snapshot.sentence_vectors[int(bounds[r]) : int(bounds[r + 1])] for r in rows]).astype(np.float32)
@@ -202,11 +204,15 @@ def _groups_at(index: LexicalIndex, rows: Rows, groups: Sequence[Group]) -> tupl
     weights = dict(zip(terms, index.weights_at(rows, terms), strict=True))
     total, possible = np.zeros(len(rows), dtype=np.float32), 0.0
     for group in groups:
-        found = min(float(index.size), sum(a.weight * min(index.find(t).texts for t in a.tokens) for a in group.alternatives))
-        rarity = group.weight * float(np.log1p((index.size - found + 0.5) / (found + 0.5)))
+        rarity = group.weight * (rarity_of(index, group) if index.size <= COUNTED else _estimated_rarity(index, group))
         total += np.float32(rarity) * matched_at(index, group, weights, len(rows))
         possible += SATURATION * rarity
     return total, possible
+
+
+def _estimated_rarity(index: LexicalIndex, group: Group) -> float:
+    found = min(float(index.size), sum(a.weight * min(index.find(t).texts for t in a.tokens) for a in group.alternatives))
+    return float(np.log1p((index.size - found + 0.5) / (found + 0.5)))
 
 
 def minmax(scores: Floats, admitted: NDArray[np.bool_] | None = None) -> Floats:

@@ -187,6 +187,11 @@ def _together(postings: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]])
     return rows, sums.astype(np.float32)
 
 
+def rarity_of(words: LexicalIndex, group: Group) -> float:
+    """Return the inverse document frequency of a word with alternatives."""
+    return _rarity(_matched(words, group), words.size)
+
+
 def _rarity(matched: NDArray[np.float32], size: int) -> float:
     """Return the inverse document frequency of a word that stands in texts as far as they match."""
     found = float(np.minimum(matched, 1.0).sum())

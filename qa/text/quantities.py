@@ -80,6 +80,11 @@ def dates(text: str) -> list[Quantity]:
     return found
 
 
+def is_range(between: str) -> bool:
+    """Tell whether what stands between two numbers makes a range of them."""
+    return _RANGE.fullmatch(between) is not None
+
+
 def is_month(word: str) -> bool:
     """Tell whether a word is the English name of a month."""
     return word.lower() in _MONTHS
@@ -117,7 +122,7 @@ _RANGE = re.compile(r"\s?(?:to|[-–~至到])\s?", re.IGNORECASE)
 
 def _range_start(text: str, first: Quantity, last: Quantity) -> Quantity:
     """Give the first number of a range what only the last one says: "593 to 594 billion", "10 to 20 percent"."""
-    if not _RANGE.fullmatch(text[first.end : last.start]):
+    if not is_range(text[first.end : last.start]):
         return first
     number = re.match(r"[\d,.]*\d", text[last.start : last.end].lstrip("US$HKDRMBCNYE¥€ "))
     written = float(number.group().replace(",", "")) if number else 0.0

@@ -115,6 +115,14 @@ def test_only_an_offered_model_can_be_named(handlers, model):
     assert model.asked == []
 
 
+def test_serving_with_a_model_that_cannot_be_used_says_why(run, hash_model, monkeypatch):
+    monkeypatch.delenv("DEEPSEEK_API_KEY", raising=False)
+    for name, words in (("nobody", "no language model is called 'nobody'"), ("deepseek", "deepseek needs a key")):
+        code, _, err = run("serve", "--llm", name)
+        assert code == 1
+        assert words in err
+
+
 # Answers that a model writes
 
 

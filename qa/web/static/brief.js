@@ -1,7 +1,7 @@
 // Research: its progress while it runs, and the brief that comes of it.
 
 import { download, h, outside } from "./dom.js";
-import { dateText, number, t, unitName } from "./strings.js";
+import { dateText, language, number, t, unitName } from "./strings.js";
 import { barChart, lineChart } from "./chart.js";
 import { conflictCard } from "./cards.js";
 import { citeButton, notes, said } from "./turn.js";
@@ -31,7 +31,7 @@ export function briefPart(turn, actions) {
     brief.timeline.length ? block("timeline", t("timeline"), timeline(turn)) : null,
     brief.charts.length ? block("charts", t("brief_charts"), brief.charts.map(chart)) : null,
     turn.conflicts.map((conflict) => conflictCard(turn, conflict)),
-    brief.gaps.length ? block("gaps", t("gaps"), h("ul", { class: "q-lines" }, brief.gaps.map((gap) => h("li", { dir: "auto" }, gap.question, gap.missing.length ? h("span", { class: "q-meta" }, " (", t("gap_lacks", gap.missing.join(", ")), ")") : null)))) : null,
+    brief.gaps.length ? block("gaps", t("gaps"), h("ul", { class: "q-lines" }, brief.gaps.map((gap) => h("li", { dir: "auto" }, gap.question, gap.missing.length ? h("span", { class: "q-meta" }, " (", t("gap_lacks", gap.missing.join(language() === "zh" ? "、" : ", ")), ")") : null)))) : null,
     turn.citations.length ? folded(t("references_n", number(turn.citations.length)), references(turn)) : null,
     folded(t("asked"), h("ol", { class: "q-lines" }, brief.asked.map((sub) => h("li", { dir: "auto" }, sub.question, " ", h("span", { class: "q-meta" }, sub.found ? t("found_n", number(sub.found)) : t("found_none")))))),
     notes(turn),

@@ -32,7 +32,9 @@ function waiting(turn) {
 
 /** What a model has written so far, before it is checked. */
 function draft(turn) {
-  return h("div", { class: "q-draft" }, h("p", { class: "q-label" }, h("span", { class: "q-pulse", "aria-hidden": "true" }), t("draft")), h("p", { class: "q-draft-text", dir: "auto" }, turn.text));
+  const evidence = { id: turn.id, citations: turn.evidence ?? [] };
+  const words = turn.text.split(/(\[\d+\])/).map((part) => (/^\[\d+\]$/.test(part) ? citeButton(evidence, +part.slice(1, -1)) ?? part : part));
+  return h("div", { class: "q-draft" }, h("p", { class: "q-label" }, h("span", { class: "q-pulse", "aria-hidden": "true" }), t("draft")), h("p", { class: "q-draft-text", dir: "auto" }, words));
 }
 
 function answer(turn) {
