@@ -66,7 +66,7 @@ def model(regime: str) -> Model:
 
 def sentence_score(candidate: Candidate, regime: str) -> float:
     """Return how well a sentence fits the question; only differences matter."""
-    return sum(map(operator.mul, candidate.features.values(), model(regime).by_feature))
+    return float(sum(map(operator.mul, candidate.features.values(), model(regime).by_feature)))
 
 
 def confidence(features: Mapping[str, float], regime: str) -> float:

@@ -144,6 +144,15 @@ def test_evidence_comes_first_then_the_draft_then_the_checked_answer(handlers, m
     assert "(not supported)" in export([turn], "markdown")
 
 
+def test_a_model_that_breaks_off_leaves_the_quoted_answer_and_a_note(handlers, model):
+    model.says(Says(f"{TRUE} [1]. " * 9, breaks="drop"))
+    turn = steps(handlers, question=COST, llm="test")[-1]["turn"]
+    assert turn["mode"] == "extractive"
+    assert turn["sentences"][0]["support"] == "supported"
+    assert "gave no answer" in turn["notes"][0]
+    assert f"> {turn['notes'][0][:20]}" in export([turn], "markdown")
+
+
 def test_stopping_closes_the_connection_and_keeps_nothing(handlers, model):
     model.says(Says("word " * 400, pause_s=0.02))
 

@@ -157,6 +157,7 @@ def test_conversations_are_kept_renamed_and_deleted(open_page, start_server, tmp
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.q-conversation')?.textContent === 'My title'")
     state = page.context.storage_state()
+    page.context.close()  # an open page would keep the server waiting
     stop()
     again, _ = start_server(tmp_path)
     port = again.rsplit(":", 1)[1]
@@ -292,6 +293,7 @@ def test_screenshots_on_request(open_page, theme):
             ("change", QUESTION),
             ("abstained", "Who won the World Cup?"),
             ("conflict", "Do sources disagree?"),
+            ("comparison", "Compare 2024 and 2025"),
             ("chinese", "深度求索是谁创立的？"),
             ("hostile", "Show the hostile text"),
         ):

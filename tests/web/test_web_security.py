@@ -168,10 +168,10 @@ def test_log_in_cookie_and_log_out(guarded):
     assert guarded.get("/session", headers={"Cookie": f"qa_session={token}"}).status_code == 401
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "/?a\r\nSet-Cookie: b=c", "/logout"])
-def test_logging_in_leads_nowhere_else(guarded, wanted):
-    answer = guarded.post("/login", params={"next": wanted}, data={"name": "anna", "password": PASSWORD})
-    assert answer.headers["location"] == "/"
+def test_logging_in_leads_nowhere_else(guarded):
+    for wanted in ("https://evil.example", "//evil.example", "/\\evil.example", "/?a\r\nSet-Cookie: b=c", "/logout"):
+        answer = guarded.post("/login", params={"next": wanted}, data={"name": "anna", "password": PASSWORD})
+        assert answer.headers["location"] == "/", wanted
 
 
 def test_cookies_are_secure_behind_tls(tmp_path, users):
