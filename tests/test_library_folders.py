@@ -121,7 +121,7 @@ def test_collections_are_searched_together_or_alone(mine, tmp_path):
     assert mine.ask(QUESTION, filters=qa.Filters(collections=("corpus",))).abstained
     both = qa.Filters(collections=("alpha", "甲-2"))
     assert {h.document_id for h in mine.search("Zanzibar project", 5, both)} == {a.document_id, b.document_id}
-    assert "20 January 2025" in mine.ask("When did DeepSeek release R1?").text  # the corpus is searched as before
+    assert "March 2025" in mine.ask("When did Alibaba release QwQ-32B?").text  # the corpus is searched as before
     corpus, alpha, other = mine.collections()
     assert [corpus.name, alpha.name, other.name] == ["corpus", "alpha", "甲-2"]
     assert (alpha.documents, alpha.passages, alpha.bytes) == (1, 1, len(NOTE))
@@ -191,7 +191,7 @@ def test_instructions_in_a_document_change_nothing(mine, assistant, tmp_path):
     document = mine.document(added.document_id)
     assert (document.id, document.collection, document.topic, document.sources) == (added.document_id, "library", "", ())
     assert mine.document("qwq-32b") == assistant.document("qwq-32b")
-    for question in ("When did Alibaba release QwQ-32B?", "When did DeepSeek release R1?", "2028年中国人工智能产业规模预计达到多少？"):
+    for question in ("When did Alibaba release QwQ-32B?", "Who founded DeepSeek in Hangzhou?"):
         ours, plain = mine.ask(question), assistant.ask(question)
         assert ours.text == plain.text
         assert ours.citations[0].document_id == plain.citations[0].document_id

@@ -199,7 +199,9 @@ class Rows:
             IndexDamaged: a block differs from its checksum.
         """
         if self._left and span.stop > span.start:
-            self._check(span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1)
+            first, last = span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1
+            if last - first > 1 or self._unseen[first]:
+                self._check(first, last)
         return self._array[span]
 
     @property

@@ -85,10 +85,14 @@ class Postings:
     lengths: Rows
     summed: Lengths
 
+    @cached_property
+    def _digests(self) -> NDArray[np.uint64]:
+        return self.terms.all()
+
     def find(self, digest: np.uint64) -> tuple[int, int]:
         """Return the span of a term's postings; an empty one where it does not occur."""
-        terms = self.terms.all()
-        at = int(np.searchsorted(terms, digest))
+        terms = self._digests
+        at = int(terms.searchsorted(digest))
         if at == len(terms) or terms[at] != digest:
             return 0, 0
         first, last = self.starts[at : at + 2].tolist()

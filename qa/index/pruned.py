@@ -3,8 +3,8 @@
 ``LexicalIndex.scores`` weighs every posting of every term; at a million texts a common word alone has
 hundreds of thousands. Here terms are read from the rarest to the most common as long as a budget of
 postings lasts (the essential terms of MaxScore: Turtle and Flood, "Query evaluation: strategies and
-optimizations", 1995); the others are looked up for the texts that those have found. A text that holds
-only common terms can be missed, which is why small indexes are searched as a whole.
+optimizations", 1995). What they find is scored by all terms afterwards, with the other signals. A text that
+holds only common terms can be missed, which is why small indexes are searched as a whole.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from qa.index.lexical import LexicalIndex
 Floats = NDArray[np.float32]
 
 POSTINGS = 150_000  # postings that one search weighs: about 3 ms; the rarest term is read whatever it has
-SPARE = 4  # texts kept, as a multiple of those wanted, before the common terms are looked up
 
 
 def top(
     index: LexicalIndex, terms: Mapping[str, float], k: int, admitted: NDArray[np.bool_] | None = None, postings: int = POSTINGS
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Return about the k best admitted texts for weighted terms, and their scores, best first.
+    """Return the k best admitted texts by the rarer of weighted terms, and their scores by those, best first.
 
     Args:
         index: the texts.
@@ -48,14 +47,7 @@ def top(
     rows = np.flatnonzero(total)
     if admitted is not None:
         rows = rows[admitted[rows]]
-    rows = _largest(rows, total[rows], SPARE * k)
-    common = [t for size, t in sized if size and t not in essential]
-    scores = total[rows]
-    if common and len(rows):
-        scores = scores + np.asarray([terms[t] for t in common], dtype=np.float32) @ index.weights_at(rows, common)
-    order = np.lexsort((rows, -scores))[:k]
-    return rows[order], scores[order]
-
-
-def _largest(rows: NDArray[np.int64], values: Floats, k: int) -> NDArray[np.int64]:
-    return rows if len(rows) <= k else rows[np.argpartition(-values, k)[:k]]
+    if len(rows) > k:
+        rows = rows[np.argpartition(-total[rows], k)[:k]]
+    rows = rows[np.lexsort((rows, -total[rows]))]
+    return rows, total[rows]

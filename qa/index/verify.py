@@ -19,9 +19,12 @@ from qa.embedding import Embedder
 from qa.errors import IndexDamaged
 from qa.index.builder import rewrite
 from qa.index.change import Progress
+from qa.index.files import remove
 from qa.index.lexical import PARTS, Lengths, Postings, digest_of
+from qa.index.lists import open_lists
 from qa.index.segment import LEXICAL, RECORD, TABLES, Segment, SegmentEntry
 from qa.index.snapshot import Manifest, current_generation, read_glossary, read_manifest
+from qa.index.vectors import cover
 
 Sources = Callable[[str], Document | None]
 _ID = re.compile(rb'\{"id":("(?:[^"\\]|\\.)*")')
@@ -85,6 +88,8 @@ def verify_index(
         problems += found
         if found:
             damaged.append(entry)
+    lists = _wrong_lists(folder, manifest)
+    problems += lists
     files, size = 2 + (len(TABLES) + 1) * len(manifest.segments), manifest.bytes
     if not problems or not repair:
         return Report(generation, files, size, tuple(problems))
@@ -100,6 +105,9 @@ def verify_index(
             repaired.append(f"add these again: {', '.join(lost)}")
         elif len(whole) < entry.documents:
             repaired.append("the names of the others cannot be read; add them again")
+    if lists:  # what is damaged must not be copied into the lists that the repair writes
+        remove(folder / manifest.dense.name)
+        repaired.append(f"{folder / manifest.dense.name} was written anew")
     lost_any = len(documents) < sum(e.documents for e in damaged)
     keep = {e.name for e in manifest.segments} - {e.name for e in damaged}
     rewrite(folder, keep, documents, embedder, not lost_any, progress)
@@ -125,6 +133,20 @@ def _examine(folder: Path, entry: SegmentEntry, manifest: Manifest, holders: dic
             problems.append(f"{segment.path}: it holds a document that {holders[key]} holds as well")
         holders[key] = entry.name
     return problems
+
+
+def _wrong_lists(folder: Path, manifest: Manifest) -> list[str]:
+    """Return what is wrong with the lists for dense search."""
+    if not manifest.dense.name:
+        return []
+    try:
+        info, lists = open_lists(folder, manifest.dense)
+        path = folder / manifest.dense.name
+        changed = [name for name, e in info.files.items() if _digest(path / name) != e.sha256]
+        cover(info, lists, [s.name for s in manifest.segments])
+    except IndexDamaged as error:
+        return [_sentence(error)]
+    return [f"{path / name} has changed since it was built" for name in changed]
 
 
 def _digest(path: Path) -> str:

@@ -124,15 +124,23 @@ class Candidates:
         self._snapshot, self._lows = snapshot, lows
         self._rows = np.unique(rows)
         self._titles = snapshot.title_of[self._rows]
+        self._words: dict[str, Floats] = {}
         self.size = len(self._rows)
 
     def groups(self, groups: Sequence[Group]) -> tuple[Floats, float]:
         """Return how far each passage meets words with alternatives, and what meeting all would give."""
-        return _groups_at(self._snapshot.words, self._rows, groups)
+        return _groups_at(self._snapshot.words, groups, self._weights(tokens_of(groups)), self.size)
+
+    def _weights(self, terms: Sequence[str]) -> dict[str, Floats]:
+        """Return what each term adds to BM25 of each passage; a question's words are looked up once for two signals."""
+        missing = [t for t in terms if t not in self._words]
+        self._words |= zip(missing, self._snapshot.words.weights_at(self._rows, missing), strict=True)
+        return self._words
 
     def lexical(self, query: Query) -> Floats:
         """Return BM25 of the question."""
-        return _bm25_at(self._snapshot.words, self._rows, query)
+        weights = self._weights(query.tokens)
+        return _bm25(query, [weights[t] for t in query.tokens], self.size)
 
     def dense(self, vector: Floats) -> Floats:
         """Return the cosine of each passage's vector."""
@@ -148,7 +156,12 @@ class Candidates:
         """Return BM25 of title and heading, by words with alternatives where given."""
         titles, back = np.unique(self._titles, return_inverse=True)
         index = self._snapshot.titles
-        found = _bm25_at(index, titles, query) if groups is None else _groups_at(index, titles, groups)[0]
+        terms = query.tokens if groups is None else tokens_of(groups)
+        weights = index.weights_at(titles, terms)
+        if groups is None:
+            found = _bm25(query, list(weights), len(titles))
+        else:
+            found = _groups_at(index, groups, dict(zip(terms, weights, strict=True)), len(titles))[0]
         of_passages: Floats = found[back]
         return of_passages
 
@@ -193,19 +206,23 @@ def wanted_terms(groups: Sequence[Group]) -> dict[str, float]:
     return terms
 
 
-def _bm25_at(index: LexicalIndex, rows: Rows, query: Query) -> Floats:
-    factors = np.asarray([query.weights.get(t, 1.0) for t in query.tokens], dtype=np.float32)
-    found: Floats = factors @ index.weights_at(rows, query.tokens)
-    return found
+def tokens_of(groups: Sequence[Group]) -> list[str]:
+    """Return the distinct tokens of words with alternatives."""
+    return list(dict.fromkeys(t for g in groups for a in g.alternatives for t in a.tokens))
 
 
-def _groups_at(index: LexicalIndex, rows: Rows, groups: Sequence[Group]) -> tuple[Floats, float]:
-    terms = list(dict.fromkeys(t for g in groups for a in g.alternatives for t in a.tokens))
-    weights = dict(zip(terms, index.weights_at(rows, terms), strict=True))
-    total, possible = np.zeros(len(rows), dtype=np.float32), 0.0
+def _bm25(query: Query, weights: Sequence[Floats], texts: int) -> Floats:
+    total = np.zeros(texts, dtype=np.float32)
+    for token, values in zip(query.tokens, weights, strict=True):
+        total += np.float32(query.weights.get(token, 1.0)) * values
+    return total
+
+
+def _groups_at(index: LexicalIndex, groups: Sequence[Group], weights: Mapping[str, Floats], texts: int) -> tuple[Floats, float]:
+    total, possible = np.zeros(texts, dtype=np.float32), 0.0
     for group in groups:
         rarity = group.weight * (rarity_of(index, group) if index.size <= COUNTED else _estimated_rarity(index, group))
-        total += np.float32(rarity) * matched_at(index, group, weights, len(rows))
+        total += np.float32(rarity) * matched_at(index, group, weights, texts)
         possible += SATURATION * rarity
     return total, possible
 
