@@ -106,7 +106,7 @@ def test_an_update_takes_in_what_is_new_and_keeps_nothing_of_what_has_gone(built
     assert again.name != entry.name
     vectors, exact = opened(folder, again, changed)
     assert found_of(vectors, exact, clustered(50, 96)) >= 0.96
-    info, lists = open_lists(folder, again)
+    _, lists = open_lists(folder, again)
     rows = np.concatenate([r for _, r in lists.blocks()])
     assert sorted(rows.tolist()) == list(range(1500 + 900 + 2000))
     old = {codes[i].tobytes() for codes, rows in open_lists(folder, entry)[1].blocks() for i in np.flatnonzero((rows >= 2000) & (rows < 3500))}

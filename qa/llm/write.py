@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -204,4 +205,6 @@ class _Draft:
         if comparison is None:
             return None
         sides = tuple(s.model_copy(update={"citation": self._renumbered(s.citation)}) for s in comparison.sides)
-        return comparison.model_copy(update={"sides": sides})
+        new = {old.citation: side.citation for old, side in zip(comparison.sides, sides, strict=True)}
+        computed = re.sub(r"\[(\d+)\]", lambda m: f"[{new.get(int(m[1]), int(m[1]))}]", comparison.computed)
+        return comparison.model_copy(update={"sides": sides, "computed": computed})
