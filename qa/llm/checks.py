@@ -13,7 +13,7 @@ from qa.llm.meaning import CHINESE, Meaning
 from qa.text.glossary import Glossary
 from qa.text.language import cjk_share
 
-THRESHOLD = {"tokens": 0.675, "words": 0.485}
+THRESHOLD = {"tokens": 0.745, "words": 0.485}
 """Likeness from which a sentence counts as saying what its quotes say, by how it is compared.
 ``python benchmarks/calibrate_llm_checks.py`` chooses them on the development questions."""
 _NEAREST = 4  # sentences of a passage that are tried together
