@@ -215,7 +215,8 @@ def progress(waiting: str, working: str) -> Iterator[Callable[[int, int], None]]
         def tell(done: int, total: int) -> None:
             nonlocal told
             if not told and done < total:
-                sys.stderr.write(f"{working}: {total} to do, {done} of them done before\n")
+                before = f", {done} of them done before" if done > 1 else ""  # the first call may come after the first one
+                sys.stderr.write(f"{working}: {total} to do{before}\n")
                 told = True
 
         yield tell
