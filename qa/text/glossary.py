@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from qa.errors import CorpusError
@@ -39,7 +41,7 @@ class Entry:
         """Whether the entry names one particular thing."""
         return self.kind in NAME_KINDS
 
-    @property
+    @cached_property
     def forms(self) -> tuple[str, ...]:
         """All non-empty forms, English first."""
         return tuple(form for form in (self.en, self.zh, *self.aliases) if form)
@@ -80,8 +82,13 @@ class Glossary:
                 else:
                     self._latin.setdefault(_key(form), entry)
         self._latin.pop("", None)
-        spellings = sorted(self._mixed, key=len, reverse=True)
-        self._mixed_pattern = re.compile("|".join(r"\s?".join(map(re.escape, s)) for s in spellings), re.IGNORECASE) if spellings else None
+        # How long the forms are that begin with a word or a sign: most begin none.
+        self._words: dict[str, int] = {}
+        for key in self._latin:
+            words = key.split(" ")
+            self._words[words[0]] = max(self._words.get(words[0], 1), min(len(words), _MAX_WORDS))
+        self._cjk_sizes = _sizes(form for form in self._cjk if len(form) <= _MAX_IDEOGRAPHS)
+        self._mixed_sizes = _sizes(self._mixed)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -116,16 +123,20 @@ class Glossary:
         return kept
 
     def _latin_mentions(self, text: str) -> list[Mention]:
-        words = list(_WORD.finditer(text.lower())) if len(text.lower()) == len(text) else []
+        lower = text.lower()
+        words = list(_WORD.finditer(lower)) if len(lower) == len(text) else []
+        written = [word.group() for word in words]
         found = []
         i = 0
         while i < len(words):
-            for size in range(min(_MAX_WORDS, len(words) - i), 0, -1):
-                key = " ".join(w.group() for w in words[i : i + size])
-                entry = self._latin.get(key) or (self._latin.get(key[:-1]) if key.endswith("s") else None)
+            for size in range(min(self._words.get(written[i], 1), len(words) - i), 0, -1):
+                key = " ".join(written[i : i + size])
+                entry = self._latin.get(key) or (self._latin.get(key[:-1]) if key[-1] == "s" else None)
+                if entry is None:
+                    continue
                 start, end = words[i].start(), words[i + size - 1].end()
                 # Short forms ("US", "GLM", "BYD") must be written in capitals to be names.
-                if entry and (len(key) > 3 or text[start:end] != text[start:end].lower() or any(map(str.isdigit, key))):
+                if len(key) > 3 or text[start:end] != text[start:end].lower() or any(map(str.isdigit, key)):
                     found.append(Mention(start, end, entry))
                     i += size - 1
                     break
@@ -133,23 +144,45 @@ class Glossary:
         return found
 
     def _mixed_mentions(self, text: str) -> list[Mention]:
-        if self._mixed_pattern is None:
-            return []
-        return [Mention(*m.span(), self._mixed[_mixed_key(m.group())]) for m in self._mixed_pattern.finditer(text)]
+        """Find the longest mixed forms, with or without a space between two signs."""
+        places = [i for i, sign in enumerate(text) if not sign.isspace()]
+        signs = "".join([text[i] for i in places])
+        lower = signs.lower()
+        signs = lower if len(lower) == len(signs) else signs
+        found = []
+        i = 0
+        while i < len(signs):
+            for size in self._mixed_sizes.get(signs[i], ()):
+                entry = self._mixed.get(signs[i : i + size]) if i + size <= len(signs) else None
+                if entry and all(b - a <= 2 for a, b in itertools.pairwise(places[i : i + size])):
+                    found.append(Mention(places[i], places[i + size - 1] + 1, entry))
+                    i += size - 1
+                    break
+            i += 1
+        return found
 
     def _cjk_mentions(self, text: str) -> list[Mention]:
         found = []
         for run in _CJK_RUN.finditer(text):
             i = run.start()
             while i < run.end():
-                for size in range(min(_MAX_IDEOGRAPHS, run.end() - i), 1, -1):
-                    entry = self._cjk.get(text[i : i + size])
+                for size in self._cjk_sizes.get(text[i], ()):
+                    entry = self._cjk.get(text[i : i + size]) if i + size <= run.end() else None
                     if entry:
                         found.append(Mention(i, i + size, entry))
                         i += size - 1
                         break
                 i += 1
         return found
+
+
+def _sizes(forms: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return the lengths, over 1, of the forms that begin with a sign, falling."""
+    found: dict[str, set[int]] = {}
+    for form in forms:
+        if len(form) > 1:
+            found.setdefault(form[0], set()).add(len(form))
+    return {sign: tuple(sorted(sizes, reverse=True)) for sign, sizes in found.items()}
 
 
 def _rows(text: str, name: str) -> list[Entry]:

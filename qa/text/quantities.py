@@ -27,6 +27,8 @@ _DATE = re.compile(
     r"|(?<![\d.,])(?P<y6>(?:19|20)\d\d)(?![\d%]|[.,]\d|\s*(?:年|million|billion|trillion|万|亿))",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_WORDS_BEFORE_YEAR = 3  # more than a date has: "3 September of"
 _SCALE = {
     "thousand": 1e3, "k": 1e3, "million": 1e6, "mn": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9,
     "trillion": 1e12, "tn": 1e12, "t": 1e12, "万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8,
@@ -45,7 +47,8 @@ _NUMBER = re.compile(
     r"(?:US |Hong Kong )?dollars?\b|美元|元人民币|人民币|港元|欧元|元|yuan\b|USD\b|RMB\b|renminbi\b|euros?\b))?",
     re.IGNORECASE,
 )
-_MODEL_NAME_BEFORE = re.compile(r"[A-Za-z][\w.]*[- ]?$")
+_DIGIT = re.compile(r"\d")
+_BEFORE_NUMBER = 4  # characters of the longest currency before a number: "USD "
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,21 @@ class Quantity:
 def dates(text: str) -> list[Quantity]:
     """Find dates, months with a year, and years."""
     found = []
-    for match in _DATE.finditer(text):
-        group = match.groupdict()
-        year = next(int(group[k]) for k in ("y1", "y2", "y3", "y4", "y5", "y6") if group[k])
-        month_word = group["m1"] or group["m2"] or group["m3"]
-        month = _MONTHS[month_word.lower()] if month_word else int(group["m4"] or group["m5"] or 0)
-        day = int(group["d1"] or group["d2"] or group["d4"] or group["d5"] or 0)
+    position = 0
+    # Both patterns try many alternatives at every character, so they begin shortly before a year or a digit.
+    while written := _YEAR.search(text, position):
+        before = text[position : written.start()].rsplit(None, _WORDS_BEFORE_YEAR)
+        begin = position + len(before[0]) if len(before) > _WORDS_BEFORE_YEAR else position
+        match = _DATE.search(text, begin)
+        if match is None:
+            break
+        d1, m1, y1, m2, d2, y2, m3, y3, y4, m4, d4, y5, m5, d5, y6 = match.groups()
+        year = int(y1 or y2 or y3 or y4 or y5 or y6)
+        month_word = m1 or m2 or m3
+        month = _MONTHS[month_word.lower()] if month_word else int(m4 or m5 or 0)
         kind: Kind = "date" if month else "year"
-        found.append(Quantity(*match.span(), kind, year * 10_000 + month * 100 + day, ""))
+        found.append(Quantity(*match.span(), kind, year * 10_000 + month * 100 + int(d1 or d2 or d4 or d5 or 0), ""))
+        position = match.end()
     return found
 
 
@@ -99,7 +109,11 @@ def quantities(text: str) -> list[Quantity]:
     """Find numbers that are not dates, with their unit, in order of position."""
     taken = [(d.start, d.end) for d in dates(text)]
     found = []
-    for match in _NUMBER.finditer(text):
+    end = 0
+    while digit := _DIGIT.search(text, end):
+        match = _NUMBER.search(text, max(end, digit.start() - _BEFORE_NUMBER))
+        if match is None:
+            break
         start, end = match.span()
         if any(a < match.end("number") and match.start("number") < b for a, b in taken):
             continue

@@ -16,14 +16,19 @@ import snowballstemmer
 
 from qa.text.language import CJK
 
+
+def _pattern(letter: str, alnum: str) -> re.Pattern[str]:
+    """Return the pattern of tokens, from those of one letter and of one letter or digit."""
+    return re.compile(
+        rf"[{CJK}]+"
+        r"|\d[\d,]*(?:\.\d+)?(?:[A-Za-z][A-Za-z0-9]*)?(?:-[A-Za-z0-9.]*[A-Za-z0-9])*%?"
+        rf"|{letter}+(?:['’]{letter}+)?\d*(?:\.\d+)*{alnum}*(?:[-_.+/]{alnum}+(?:\.\d+)*)*",
+    )
+
+
 # Ideographs are letters to \w as well: "DeepSeek的模型" is a name and a run of ideographs.
-_LETTER = rf"(?:(?![{CJK}])[^\W\d_])"
-_ALNUM = rf"(?:(?![{CJK}])[^\W_])"
-_TOKEN = re.compile(
-    rf"[{CJK}]+"
-    r"|\d[\d,]*(?:\.\d+)?(?:[A-Za-z][A-Za-z0-9]*)?(?:-[A-Za-z0-9.]*[A-Za-z0-9])*%?"
-    rf"|{_LETTER}+(?:['’]{_LETTER}+)?\d*(?:\.\d+)*{_ALNUM}*(?:[-_.+/]{_ALNUM}+(?:\.\d+)*)*",
-)
+_TOKEN = _pattern(rf"(?:(?![{CJK}])[^\W\d_])", rf"(?:(?![{CJK}])[^\W_])")
+_ASCII_TOKEN = _pattern("[a-z]", "[a-z0-9]")  # the same for what is folded and plain ASCII, in a third of the time
 _PART = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
 _STEMMER = snowballstemmer.stemmer("english")
 
@@ -40,7 +45,6 @@ STOP_WORDS = frozenset(
 STOP_IDEOGRAPHS = frozenset("的了吗呢是在和与及或有多少什么哪谁何几个些这那为被把对从到于其之也都就而但及请问")
 
 
-@lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """Stem one lower-case word."""
     return str(_STEMMER.stemWord(word))
@@ -48,24 +52,30 @@ def stem(word: str) -> str:
 
 def fold(text: str) -> str:
     """Lower-case and fold full-width forms and accents; lengths may change, so never for offsets."""
+    if text.isascii():
+        return text.lower()
     text = unicodedata.normalize("NFKD", text).lower()
-    return "".join(c for c in text if not unicodedata.combining(c))
+    marks = {c for c in set(text) if c >= "\u0300" and unicodedata.combining(c)}
+    return "".join(c for c in text if c not in marks) if marks else text
 
 
 def search_tokens(text: str) -> list[str]:
     """Return the search tokens of a text in order, with repetitions."""
+    folded = fold(text)
     found: list[str] = []
-    for match in _TOKEN.finditer(fold(text)):
-        token = match.group()
+    for token in (_ASCII_TOKEN if folded.isascii() else _TOKEN).findall(folded):
         if "\u3400" <= token[0] <= "\ufaff":
             found.extend(c for c in token if c not in STOP_IDEOGRAPHS)
             found.extend(token[i : i + 2] for i in range(len(token) - 1))
-            continue
-        if token[0].isdigit():
-            found.extend(_number_tokens(token))
-            continue
-        found.extend(_word_tokens(token))
+        else:
+            found.extend(_written(token))
     return found
+
+
+@lru_cache(maxsize=200_000)
+def _written(token: str) -> tuple[str, ...]:
+    """Return what is searched for a word or number as it is written."""
+    return tuple(_number_tokens(token) if token[0].isdigit() else _word_tokens(token))
 
 
 def _number_tokens(token: str) -> list[str]:
