@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qa.answering.analysis import Analysis
-from qa.answering.facts import dates_of, months_of, names_entry, parts_of_year, tokens_of, years_of
+from qa.answering.facts import dates_of, months_of, parts_of_year, tokens_of, years_of
 from qa.text.glossary import Entry, Mention
 
 EVERYWHERE = frozenset({"China", "Washington"})
@@ -125,21 +125,23 @@ def met(
         rarity: inverse document frequency of each measure.
     """
     names = [_name(n, sentence, heading, passage) for n in demands.names]
-    rare = [rarity[m] for m in demands.measures]
-    measures = [r * _measure(m, sentence, heading, likeness) for r, m in zip(rare, demands.measures, strict=True)]
+    possible = reached = 0.0
+    for measure in demands.measures:
+        possible += rarity[measure]
+        reached += rarity[measure] * _measure(measure, sentence, heading, likeness)
     return Met(
         sum(names) / len(names) if names else 1.0,
         min(names, default=1.0),
         _years(demands, sentence, heading),
         _months(demands, sentence),
         _parts(demands, sentence),
-        sum(measures) / sum(rare) if sum(rare) else 1.0,
+        reached / possible if possible else 1.0,
     )
 
 
 def _name(name: Entry | str, sentence: str, heading: str, passage: str) -> float:
     for text, value in ((sentence, 1.0), (heading, IN_HEADING), (passage, IN_PASSAGE)):
-        if tokens_of(text) >= tokens_of(name) if isinstance(name, str) else names_entry(text, name):
+        if tokens_of(text) >= tokens_of(name) if isinstance(name, str) else name.named_in(text):
             return value
     return 0.0
 
@@ -169,21 +171,19 @@ def _months(demands: Demands, sentence: str) -> float:
 
 
 def _parts(demands: Demands, sentence: str) -> float:
-    own = parts_of_year(sentence)
     if demands.parts:
+        own = parts_of_year(sentence)
         return 1.0 if own & demands.parts else (0.0 if own else 0.3)
     # A quarter's figure does not answer a question on the year, but may stand beside one that does.
-    return 0.6 if own and demands.years and not demands.months else 1.0
+    return 0.6 if demands.years and not demands.months and parts_of_year(sentence) else 1.0
 
 
 def _measure(mention: Mention, sentence: str, heading: str, likeness: Callable[[Mention], float]) -> float:
-    if names_entry(sentence, mention.entry):
+    entry = mention.entry
+    if entry.named_in(sentence):
         return 1.0
     tokens = tokens_of(sentence)
-    for form in mention.entry.forms:
-        needed = tokens_of(form)
-        if needed and tokens >= needed:
+    for needed in entry.tokens:
+        if tokens >= needed:
             return 1.0
-    if names_entry(heading, mention.entry):
-        return IN_HEADING
-    return likeness(mention)
+    return IN_HEADING if entry.named_in(heading) else likeness(mention)

@@ -6,7 +6,6 @@ import re
 from functools import lru_cache
 
 from qa.text.glossary import Entry
-from qa.text.language import has_cjk
 from qa.text.quantities import Quantity, dates, quantities
 from qa.text.tokens import search_tokens
 
@@ -47,27 +46,9 @@ def months_of(text: str) -> frozenset[int]:
     return frozenset(int(d.value) // 100 for d in dates_of(text) if d.kind == "date")
 
 
-_PLAIN = re.compile(r"[a-z0-9]+")
-
-
-@lru_cache(maxsize=50_000)
-def _plain(text: str) -> str:
-    """Return the words of a text in plain letters, with a space before and after each."""
-    return f" {' '.join(_PLAIN.findall(text.lower()))} "
-
-
-@lru_cache(maxsize=20_000)
-def _spellings(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the forms of an entry with ideographs, and the others as they stand in plain text, in the plural too."""
-    latin = [_plain(form).strip() for form in entry.forms if not has_cjk(form)]
-    return tuple(f for f in entry.forms if has_cjk(f)), tuple(f" {form}{end} " for form in latin for end in ("", "s"))
-
-
 def names_entry(text: str, entry: Entry) -> bool:
     """Tell whether a text names an entry in any of its forms."""
-    chinese, latin = _spellings(entry)
-    plain = _plain(text) if latin else ""
-    return any(form in text for form in chinese) or any(form in plain for form in latin)
+    return entry.named_in(text)
 
 
 _PART_OF_YEAR = re.compile(

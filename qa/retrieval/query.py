@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from qa.text.dictionary import dictionary
@@ -43,7 +44,7 @@ class Query:
     mentions: tuple[Mention, ...]
     years: frozenset[int] = field(default=frozenset())
 
-    @property
+    @cached_property
     def names(self) -> tuple[Entry, ...]:
         """The distinct names in the question, in order."""
         return tuple(dict.fromkeys(m.entry for m in self.mentions if m.entry.is_name))
@@ -60,7 +61,7 @@ class QueryReader:
         language: Literal["en", "zh"] = "zh" if has_cjk(text) else "en"
         mentions = tuple(self._glossary.mentions(text))
         own = search_tokens(text)
-        weights = {token: _weight(token) for token in own if _weight(token) != 1.0}
+        weights = {token: weight for token in own if (weight := _weight(token)) != 1.0}
         for mention in mentions:
             for form in _expansions(mention.entry, text[mention.start : mention.end]):
                 for token in search_tokens(form):

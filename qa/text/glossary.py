@@ -8,11 +8,12 @@ import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from qa.errors import CorpusError
 from qa.text.language import has_cjk
+from qa.text.tokens import search_tokens
 
 COLUMNS = ("en", "zh", "aliases", "kind")
 NAME_KINDS = frozenset(
@@ -22,9 +23,16 @@ NAME_KINDS = frozenset(
 KINDS = NAME_KINDS | {"term"}
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.][a-z0-9]+)*")
+_PLAIN_WORD = re.compile(r"[a-z0-9]+")
 _CJK_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _MAX_WORDS = 8
 _MAX_IDEOGRAPHS = 16
+
+
+@lru_cache(maxsize=50_000)
+def plain(text: str) -> str:
+    """Return the words of a text in plain letters and digits, with a space before and after each."""
+    return f" {' '.join(_PLAIN_WORD.findall(text.lower()))} "
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,23 @@ class Entry:
     def forms(self) -> tuple[str, ...]:
         """All non-empty forms, English first."""
         return tuple(form for form in (self.en, self.zh, *self.aliases) if form)
+
+    @cached_property
+    def tokens(self) -> tuple[frozenset[str], ...]:
+        """The search tokens of each form that has any."""
+        return tuple(tokens for tokens in (frozenset(search_tokens(form)) for form in self.forms) if tokens)
+
+    @cached_property
+    def _written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The forms with ideographs, and the others as they stand in plain text, in the plural too."""
+        latin = [plain(form).strip() for form in self.forms if not has_cjk(form)]
+        return tuple(f for f in self.forms if has_cjk(f)), tuple(f" {form}{end} " for form in latin for end in ("", "s"))
+
+    def named_in(self, text: str) -> bool:
+        """Tell whether a text holds any of the forms."""
+        chinese, latin = self._written
+        words = plain(text) if latin else ""
+        return any(form in text for form in chinese) or any(form in words for form in latin)
 
 
 @dataclass(frozen=True)
