@@ -10,7 +10,6 @@ came into the index. Terms are kept as 64-bit digests: they are short, sort fast
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.index.files import Rows
+from qa.index.terms import Weighed, ideographic
+from qa.index.terms import digest_of as digest_of
 
 PARTS: dict[str, tuple[str, int]] = {
     "terms": ("<u8", 0),
@@ -137,8 +138,8 @@ class PostingsBuilder:
         texts = len(self._sizes)
         rows = np.repeat(np.arange(texts, dtype=np.uint32), np.frombuffer(self._sizes, dtype=np.uint32))
         terms = np.fromiter(map(digest_of, self._numbers), dtype=np.uint64, count=len(self._numbers))
-        ideographic = np.fromiter(map(_ideographic, self._numbers), dtype=bool, count=len(self._numbers))[numbers]
-        every, second = (np.bincount(rows, weights=c, minlength=texts).astype(np.uint32) for c in (counts, counts * ideographic))
+        chinese = np.fromiter(map(ideographic, self._numbers), dtype=bool, count=len(self._numbers))[numbers]
+        every, second = (np.bincount(rows, weights=c, minlength=texts).astype(np.uint32) for c in (counts, counts * chinese))
         self._lengths.append(np.stack([every - second, second], axis=1))
         self._merged.append((terms[numbers], rows + np.uint32(self._texts), np.minimum(counts, 65_535).astype(np.uint16)))
         self._texts += texts
@@ -185,7 +186,7 @@ class LexicalIndex:
         """
         self.parts, self._words, self._ideographs = parts, words, ideographs
         self.offsets = np.concatenate([[0], np.cumsum([p.summed.texts for p in parts], dtype=np.int64)]).tolist()
-        self._counted = counted
+        self.counted = counted
         summed = [p.summed for p in parts]
         if counted is not None and len(counted):
             summed = [Lengths.of(np.concatenate([p.lengths.all() for p in parts])[counted])]
@@ -193,6 +194,7 @@ class LexicalIndex:
         self._mean_words = sum(s.words for s in summed) / (sum(s.with_words for s in summed) or 1) or 1.0
         self._mean_ideographs = sum(s.ideographs for s in summed) / (sum(s.with_ideographs for s in summed) or 1) or 1.0
         self._known = lru_cache(maxsize=4096)(self._find)
+        self.kept: dict[str, Weighed] = {}
 
     @classmethod
     def build(cls, texts: Iterable[Sequence[str]], words: Parameters = WORDS, ideographs: Parameters = IDEOGRAPHS) -> LexicalIndex:
@@ -215,9 +217,13 @@ class LexicalIndex:
         found = tuple(s for s in spans if s[2] > s[1])
         held = sum(b - a for _, a, b in found)
         texts = held
-        if self._counted is not None:
-            texts = sum(int(self._counted[self.parts[n].rows[a:b].astype(np.int64) + self.offsets[n]].sum()) for n, a, b in found)
-        return Found(float(np.log1p((self.size - texts + 0.5) / (texts + 0.5))), held, found)
+        if self.counted is not None:
+            texts = sum(int(self.counted[self.parts[n].rows[a:b].astype(np.int64) + self.offsets[n]].sum()) for n, a, b in found)
+        return Found(float(self.idf_of(texts)), held, found)
+
+    def idf_of(self, texts: Any) -> Any:
+        """Return the inverse document frequency of a term that so many texts hold, a number or an array."""
+        return np.log1p((self.size - texts + 0.5) / (texts + 0.5))
 
     def find(self, term: str) -> Found:
         """Return how rare a term is, and where its postings stand."""
@@ -225,7 +231,8 @@ class LexicalIndex:
 
     def idf(self, term: str) -> float:
         """Return a term's inverse document frequency; an unknown term has the highest."""
-        return self._known(term).idf
+        kept = self.kept.get(term)
+        return self._known(term).idf if kept is None else kept.idf
 
     def __contains__(self, term: str) -> bool:
         return bool(self._known(term).spans)
@@ -240,6 +247,9 @@ class LexicalIndex:
 
     def postings(self, term: str, factor: float = 1.0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the texts that hold a term, rising, and its weight in each; empty for an unknown term."""
+        kept = self.kept.get(term)
+        if kept is not None:
+            return kept.rows, (kept.weights * factor).astype(np.float32)
         found = self._known(term)
         rows, counts = self._read(found)
         return rows, self._weights(term, rows, counts, found.idf * factor)
@@ -299,8 +309,8 @@ class LexicalIndex:
     def saturations(self, counts: Mapping[str, int], row: int) -> dict[str, float]:
         """Return the weight of each term of one text without the term's rarity, from how often it stands there."""
         found: dict[str, float] = {}
-        for ideographic in (False, True):
-            terms = [t for t in counts if _ideographic(t) == ideographic]
+        for chinese in (False, True):
+            terms = [t for t in counts if ideographic(t) == chinese]
             if terms:
                 values = self._weights(terms[0], np.full(len(terms), row), np.asarray([counts[t] for t in terms]), 1.0)
                 found |= zip(terms, values.tolist(), strict=True)
@@ -308,30 +318,22 @@ class LexicalIndex:
 
     def _weights(self, term: str, rows: NDArray[np.int64], counts: NDArray[np.integer[Any]], factor: float) -> NDArray[np.float32]:
         """Return what postings add to a score: idf * f * (k1 + 1) / (f + k1 * (1 - b + b * length / mean))."""
-        ideographic = _ideographic(term)
-        own, mean = (self._ideographs, self._mean_ideographs) if ideographic else (self._words, self._mean_words)
-        lengths = self.lengths[rows, int(ideographic)]
+        k1, b, mean = self.saturation(ideographic(term))
+        lengths = self.lengths[rows, int(ideographic(term))]
         frequency = counts.astype(np.float64)
-        weights: NDArray[np.float32] = (
-            factor * frequency * (own.k1 + 1) / (frequency + own.k1 * (1 - own.b + own.b / mean * lengths))
-        ).astype(np.float32)
+        weights: NDArray[np.float32] = (factor * frequency * (k1 + 1) / (frequency + k1 * (1 - b + b / mean * lengths))).astype(np.float32)
         return weights
+
+    def saturation(self, chinese: bool) -> tuple[float, float, float]:
+        """Return k1, b and the mean length, of ideographs or of words."""
+        own, mean = (self._ideographs, self._mean_ideographs) if chinese else (self._words, self._mean_words)
+        return own.k1, own.b, mean
 
     def possible(self, tokens: Iterable[str], weights: Mapping[str, float] | None = None) -> float:
         """Return what a text of average length would score that holds every distinct token two or three times."""
         total = 0.0
         for term in dict.fromkeys(tokens):
-            k1 = IDEOGRAPHS.k1 if _ideographic(term) else WORDS.k1
+            k1 = IDEOGRAPHS.k1 if ideographic(term) else WORDS.k1
             factor = 1.0 if weights is None else weights.get(term, 1.0)
             total += factor * self.idf(term) * (1 + k1 / 2)
         return total
-
-
-@lru_cache(maxsize=200_000)
-def digest_of(term: str) -> int:
-    """Return a term's 64-bit digest."""
-    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=8).digest(), "little")
-
-
-def _ideographic(term: str) -> bool:
-    return "\u3400" <= term[0] <= "\ufaff"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from qa.index.lexical import LexicalIndex
 from qa.index.pruned import top
 from qa.index.snapshot import Snapshot
+from qa.index.terms import prepare
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
 from qa.retrieval.translation import SATURATION, Group, matched_at, rarity_of
@@ -84,10 +85,11 @@ class Everything:
 
     def groups(self, groups: Sequence[Group]) -> tuple[Floats, float]:
         """Return how far each passage meets words with alternatives, and what meeting all would give."""
-        return group_scores(self._snapshot.words, groups)
+        return _scored(self._snapshot.words, groups)
 
     def lexical(self, query: Query) -> Floats:
         """Return BM25 of the question."""
+        prepare(self._snapshot.words, query.tokens)
         return self._snapshot.words.scores(query.tokens, query.weights)
 
     def dense(self, vector: Floats) -> Floats:
@@ -101,7 +103,9 @@ class Everything:
     def context(self, query: Query, groups: Sequence[Group] | None) -> Floats:
         """Return BM25 of title and heading, by words with alternatives where given."""
         titles = self._snapshot.titles
-        found = titles.scores(query.tokens, query.weights) if groups is None else group_scores(titles, groups)[0]
+        if groups is None:
+            prepare(titles, query.tokens)
+        found = titles.scores(query.tokens, query.weights) if groups is None else _scored(titles, groups)[0]
         of_passages: Floats = found[self._snapshot.title_of]
         return of_passages
 
@@ -209,6 +213,11 @@ def wanted_terms(groups: Sequence[Group]) -> dict[str, float]:
 def tokens_of(groups: Sequence[Group]) -> list[str]:
     """Return the distinct tokens of words with alternatives."""
     return list(dict.fromkeys(t for g in groups for a in g.alternatives for t in a.tokens))
+
+
+def _scored(index: LexicalIndex, groups: Sequence[Group]) -> tuple[Floats, float]:
+    prepare(index, tokens_of(groups))
+    return group_scores(index, groups)
 
 
 def _bm25(query: Query, weights: Sequence[Floats], texts: int) -> Floats:
