@@ -76,7 +76,7 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
     position = -1
     for score, row in zip(scores, rows, strict=True):
         passage = snapshot.passages[row]
-        document = snapshot.documents.at(int(snapshot.document_numbers[row]))
+        document = snapshot.document_of(row)
         heading = f"{document.title} {passage.heading}"
         around = document.text[passage.start : passage.end]
         told = tokens_of(heading)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from qa.index.files import Rows
 
@@ -60,6 +60,17 @@ class Joined:
                 break
             start = last
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def spans(self, bounds: Sequence[tuple[int, int]], dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """Return the rows of several spans one after the other, as another type where one is given.
+
+        Raises:
+            IndexDamaged: a block of a file differs from its checksum.
+        """
+        if len(self._parts) == 1 and not (self._shifts and self._shifts[0]):
+            part = self._parts[0]
+            return np.concatenate([part[a:b] for a, b in bounds], dtype=dtype, casting="unsafe")
+        return np.concatenate([self[a:b] for a, b in bounds], dtype=dtype, casting="unsafe")
 
     def take(self, rows: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Return some rows, in the order in which they are asked for.

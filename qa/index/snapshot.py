@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from qa.documents.model import Document
 from qa.errors import IndexDamaged, IndexMissing, IndexStale
 from qa.index.files import sha256_of
 from qa.index.joined import Joined
@@ -99,6 +100,10 @@ class Snapshot:
     sentence_words: LexicalIndex
     titles: LexicalIndex
     title_of: NDArray[np.int64]
+
+    def document_of(self, passage: int) -> Document:
+        """Return the document of a passage."""
+        return self.documents.at(int(self.document_numbers[passage]))
 
     def token_sentences(self, passage: int) -> NDArray[np.int64]:
         """Return the number of the sentence that holds each token of a passage, (n_tokens,)."""

@@ -72,6 +72,21 @@ class LocalStage:
         return top(self._snapshot.words, terms, k, scope.admitted)[0]
 
 
+class Cosines:
+    """Cosines of all passages with the last vector: both languages are mostly ranked with the same one."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._last: tuple[Floats, Floats, Floats] | None = None
+
+    def of(self, vector: Floats) -> tuple[Floats, Floats]:
+        """Return the cosine of each passage's vector, and of its best sentence."""
+        last = self._last
+        if last is None or last[0] is not vector:
+            last = self._last = (vector, self._snapshot.vectors.scores(vector), self._snapshot.sentence_vectors.best(vector))
+        return last[1:]
+
+
 class Everything:
     """All passages of the snapshot.
 
@@ -79,8 +94,9 @@ class Everything:
         size: how many are scored.
     """
 
-    def __init__(self, snapshot: Snapshot, admitted: NDArray[np.bool_]) -> None:
+    def __init__(self, snapshot: Snapshot, admitted: NDArray[np.bool_], cosines: Cosines | None = None) -> None:
         self._snapshot, self._admitted = snapshot, admitted
+        self._cosines = cosines or Cosines(snapshot)
         self.size = len(admitted)
 
     def groups(self, groups: Sequence[Group]) -> tuple[Floats, float]:
@@ -94,11 +110,11 @@ class Everything:
 
     def dense(self, vector: Floats) -> Floats:
         """Return the cosine of each passage's vector."""
-        return self._snapshot.vectors.scores(vector)
+        return self._cosines.of(vector)[0]
 
     def sentence(self, vector: Floats) -> Floats:
         """Return the cosine of each passage's best sentence."""
-        return self._snapshot.sentence_vectors.best(vector)
+        return self._cosines.of(vector)[1]
 
     def context(self, query: Query, groups: Sequence[Group] | None) -> Floats:
         """Return BM25 of title and heading, by words with alternatives where given."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,12 +20,13 @@ from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.late import Late, late_scores
-from qa.retrieval.pool import FOUND, Candidates, Everything, FirstStage, LocalStage, Sample, Scope, minmax, wanted_terms
+from qa.retrieval.pool import FOUND, Candidates, Cosines, Everything, FirstStage, LocalStage, Sample, Scope, minmax, wanted_terms
 from qa.retrieval.query import Query, QueryReader
 from qa.retrieval.translation import translate, words_of
 
 Floats = NDArray[np.float32]
 
+KEPT = 64  # questions that are kept as they were encoded
 CANDIDATES = 60  # passages that late interaction re-scores
 
 
@@ -125,6 +126,8 @@ class Searcher:
         self.reader = QueryReader(snapshot.glossary)
         self._reads_chinese = embedder.unknown_share(CHINESE) < MAX_UNKNOWN
         self._encoded: dict[str, Encoded] = {}
+        self._readable = lru_cache(KEPT)(lambda text: embedder.unknown_share(text) < MAX_UNKNOWN)
+        self._cosines = Cosines(snapshot)
 
     def admitted(self, filters: Filters) -> NDArray[np.bool_]:
         """Return which passages lie inside a scope."""
@@ -202,7 +205,7 @@ class Searcher:
     def _pool(self, scope: Scope, vector: Floats | None, terms: Mapping[str, float]) -> Everything | Candidates:
         """Return the passages to score: all, or in a large index those that the first stage finds."""
         if self._stage is None:
-            return Everything(self.snapshot, scope.admitted)
+            return Everything(self.snapshot, scope.admitted, self._cosines)
         found = [self._stage.lexical(terms, FOUND, scope)]
         lows: dict[str, float] = {}
         if vector is not None:
@@ -227,15 +230,12 @@ class Searcher:
         return mixed
 
     def _encode(self, text: str) -> Encoded:
-        """Encode a question; the last ones are kept, since a search often follows an answer."""
+        """Encode a question; the last ones are kept, since both languages are ranked, and a search often follows an answer."""
         if text not in self._encoded:
-            if len(self._encoded) >= 64:
+            if len(self._encoded) >= KEPT:
                 self._encoded.pop(next(iter(self._encoded)))
             self._encoded[text] = next(iter(self._embedder.encode([text])))
         return self._encoded[text]
-
-    def _readable(self, text: str) -> bool:
-        return self._embedder.unknown_share(text) < MAX_UNKNOWN
 
     def search(self, text: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
         """Return the best k passages for a query, best first."""
@@ -261,9 +261,8 @@ class Searcher:
         shown: dict[str, set[tuple[str, str]]] = {}
 
         def crowded(entry: tuple[float, int, Ranking]) -> float:
-            passage = snapshot.passages[int(entry[2].rows[entry[1]])]
-            page = snapshot.documents[passage.document_id].title or passage.document_id
-            return entry[0] - CROWDING * entry[2].strength * len(shown.get(page, ()))
+            document = snapshot.document_of(int(entry[2].rows[entry[1]]))
+            return entry[0] - CROWDING * entry[2].strength * len(shown.get(document.title or document.id, ()))
 
         while entries and len(hits) < k:
             # Scores only fall, so the first that keeps its place need not be compared with the rest.
@@ -273,8 +272,7 @@ class Searcher:
             if self._repeats(row, seen):
                 continue
             seen.append(row)
-            passage = snapshot.passages[row]
-            document = snapshot.documents[passage.document_id]
+            passage, document = snapshot.passages[row], snapshot.document_of(row)
             text = document.text[passage.start : passage.end]
             shown.setdefault(document.title or document.id, set()).add((document.id, passage.heading))
             hits.append(
@@ -307,8 +305,9 @@ class Searcher:
 
     def _shingles(self, row: int) -> frozenset[str]:
         passage = self.snapshot.passages[row]
-        text = self.snapshot.documents[passage.document_id].text[passage.start : passage.end]
+        text = self.snapshot.document_of(row).text[passage.start : passage.end]
         return frozenset(text[i : i + 4] for i in range(max(1, len(text) - 3)))
+
 
 def _strength(met: Floats, possible: float, late: Floats) -> float:
     """Return the share of the question's words that the best passage meets, less where none comes close in meaning."""
