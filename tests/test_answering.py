@@ -5,7 +5,7 @@ import pytest
 from qa.answering.analysis import Period, analyse
 from qa.answering.comparison import compare
 from qa.answering.conflicts import disagreement, rivals, superseded, told
-from qa.answering.demands import demands_of, met, unknown_names
+from qa.answering.demands import demands_of, met, surroundings, unknown_names
 from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.facts import parts_of_year
 from qa.answering.followups import standalone
@@ -83,7 +83,9 @@ def test_sides_of_a_comparison_stand_side_by_side():
 
 
 def judge(question, sentence, heading="", passage=""):
-    return met(demands_of(read(question)), sentence, heading, passage, lambda m: 0.0, {m: 1.0 for m in read(question).query.mentions})
+    demands = demands_of(read(question))
+    around = surroundings(demands, heading, f"{passage} {sentence}")
+    return met(demands, sentence, around, lambda m: 0.0, [1.0 for _ in demands.measures])
 
 
 def test_a_sentence_must_speak_of_the_year_that_is_asked():

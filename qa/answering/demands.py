@@ -9,7 +9,7 @@ that the question names is looked up, in one and the same sentence.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qa.answering.analysis import Analysis
@@ -111,56 +111,78 @@ def unknown_names(text: str, mentions: Sequence[tuple[int, int]]) -> tuple[str, 
     return tuple(dict.fromkeys(found))
 
 
-def met(
-    demands: Demands, sentence: str, heading: str, passage: str, likeness: Callable[[Mention], float], rarity: Mapping[Mention, float]
-) -> Met:
+@dataclass(frozen=True)
+class Surroundings:
+    """What of a question's demands stands in a passage and its heading; the same for all sentences of the passage.
+
+    Attributes:
+        names: of each name, what it counts for a sentence that lacks it, and whether the passage holds it.
+        measures: of each measure, whether the heading names it, and whether the passage does.
+        years: whether the heading says a year that is demanded.
+    """
+
+    names: tuple[tuple[float, bool], ...]
+    measures: tuple[tuple[bool, bool], ...]
+    years: bool
+
+
+def surroundings(demands: Demands, heading: str, passage: str) -> Surroundings:
+    """Look for the demands in the title of a document with the heading of a section, and in a whole passage."""
+    names = []
+    for name in demands.names:
+        inside = _holds(passage, name)
+        names.append((IN_HEADING if _holds(heading, name) else IN_PASSAGE if inside else 0.0, inside))
+    measures = tuple((m.entry.named_in(heading), m.entry.named_in(passage)) for m in demands.measures)
+    return Surroundings(tuple(names), measures, bool(demands.years) and not demands.years.isdisjoint(years_of(heading)))
+
+
+def met(demands: Demands, sentence: str, around: Surroundings, likeness: Callable[[Mention], float], rarity: Sequence[float]) -> Met:
     """Judge a sentence.
 
     Args:
         demands: the question's.
         sentence: the sentence's text.
-        heading: title of its document and heading of its section.
-        passage: the text around it.
+        around: of its passage.
         likeness: how near the sentence's words come to a measure that it does not name, 0 to 1.
         rarity: inverse document frequency of each measure.
     """
-    names = [_name(n, sentence, heading, passage) for n in demands.names]
+    names = [1.0 if inside and _holds(sentence, n) else outside for n, (outside, inside) in zip(demands.names, around.names, strict=True)]
     possible = reached = 0.0
-    for measure in demands.measures:
-        possible += rarity[measure]
-        reached += rarity[measure] * _measure(measure, sentence, heading, likeness)
+    for measure, weight, (headed, inside) in zip(demands.measures, rarity, around.measures, strict=True):
+        possible += weight
+        reached += weight * (1.0 if _measured(measure, sentence, inside) else IN_HEADING if headed else likeness(measure))
     return Met(
         sum(names) / len(names) if names else 1.0,
         min(names, default=1.0),
-        _years(demands, sentence, heading),
-        _months(demands, sentence),
+        _years(demands, sentence, around.years) if demands.years else 1.0,
+        _months(demands, sentence) if demands.months else 1.0,
         _parts(demands, sentence),
         reached / possible if possible else 1.0,
     )
 
 
-def _name(name: Entry | str, sentence: str, heading: str, passage: str) -> float:
-    for text, value in ((sentence, 1.0), (heading, IN_HEADING), (passage, IN_PASSAGE)):
-        if tokens_of(text) >= tokens_of(name) if isinstance(name, str) else name.named_in(text):
-            return value
-    return 0.0
+def _holds(text: str, name: Entry | str) -> bool:
+    return tokens_of(text) >= tokens_of(name) if isinstance(name, str) else name.named_in(text)
 
 
-def _years(demands: Demands, sentence: str, heading: str) -> float:
-    if not demands.years:
-        return 1.0
+def _measured(measure: Mention, sentence: str, inside: bool) -> bool:
+    if inside and measure.entry.named_in(sentence):
+        return True
+    tokens = tokens_of(sentence)
+    return any(map(tokens.issuperset, measure.entry.tokens))
+
+
+def _years(demands: Demands, sentence: str, headed: bool) -> float:
     own = years_of(sentence)
     if own & demands.years:
         return 1.0
     # Timelines say the year in the heading; a sentence with another year speaks of that one.
-    if not own and years_of(heading) & demands.years:
+    if not own and headed:
         return IN_HEADING
     return 0.0 if own else 0.3
 
 
 def _months(demands: Demands, sentence: str) -> float:
-    if not demands.months:
-        return 1.0
     own = dates_of(sentence)
     if any(int(d.value) // 100 in demands.months for d in own):
         return 1.0
@@ -176,14 +198,3 @@ def _parts(demands: Demands, sentence: str) -> float:
         return 1.0 if own & demands.parts else (0.0 if own else 0.3)
     # A quarter's figure does not answer a question on the year, but may stand beside one that does.
     return 0.6 if demands.years and not demands.months and parts_of_year(sentence) else 1.0
-
-
-def _measure(mention: Mention, sentence: str, heading: str, likeness: Callable[[Mention], float]) -> float:
-    entry = mention.entry
-    if entry.named_in(sentence):
-        return 1.0
-    tokens = tokens_of(sentence)
-    for needed in entry.tokens:
-        if tokens >= needed:
-            return 1.0
-    return IN_HEADING if entry.named_in(heading) else likeness(mention)

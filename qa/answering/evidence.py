@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from qa.answering.analysis import Analysis
-from qa.answering.demands import Met, demands_of, met
+from qa.answering.demands import Met, demands_of, met, surroundings
 from qa.answering.expected import expected_of, fit
 from qa.answering.facts import dates_of, last_day, tokens_of
 from qa.answering.matching import TokenSupport
 from qa.documents.model import Document
 from qa.index.snapshot import Snapshot
+from qa.index.terms import prepare
 from qa.retrieval.pool import minmax
 from qa.retrieval.search import Ranking
 from qa.text.language import has_cjk
@@ -64,13 +65,16 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
         return []
     scores = minmax(ranking.scores[:passages]).tolist()
     numbers = np.concatenate([np.arange(snapshot.sentence_rows[row], snapshot.sentence_rows[row + 1]) for row in rows])
+    prepare(snapshot.sentence_words, query.tokens)
     possible = sum(snapshot.sentence_words.idf(t) for t in set(query.own_tokens)) or 1.0
     lexical = snapshot.sentence_words.scores_at(numbers, query.tokens, query.weights).tolist()
     cosines = (snapshot.sentence_vectors.take(numbers).astype(np.float32) @ ranking.encoded.pooled).tolist()
-    concepts = [(group, max(snapshot.words.idf(t) for t in group)) for group in concept_tokens(analysis)]
+    groups = concept_tokens(analysis)
+    prepare(snapshot.words, (t for group in groups for t in group))
+    concepts = [(group, max(snapshot.words.idf(t) for t in group)) for group in groups]
     total, rarest = sum(w for _, w in concepts) or 1.0, max((w for _, w in concepts), default=1.0)
     wanted, expected = demands_of(analysis), expected_of(analysis)
-    rarity = {m: max((snapshot.words.idf(t) for t in tokens_of(query.text[m.start : m.end])), default=0.0) for m in wanted.measures}
+    rarity = [max((snapshot.words.idf(t) for t in tokens_of(query.text[m.start : m.end])), default=0.0) for m in wanted.measures]
     found: list[Candidate] = []
     support = TokenSupport(analysis, ranking, snapshot, numbers)
     position = -1
@@ -78,16 +82,17 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
         passage = snapshot.passages[row]
         document = snapshot.document_of(row)
         heading = f"{document.title} {passage.heading}"
-        around = document.text[passage.start : passage.end]
+        around = surroundings(wanted, heading, document.text[passage.start : passage.end])
         told = tokens_of(heading)
         untold = [(group, w) for group, w in concepts if told.isdisjoint(group)]
         long = 300 if document.language == "en" else 120
-        for start, end in passage.sentences:
+        late = [0.0, *support.late[position + 1 : position + 1 + len(passage.sentences)], 0.0]
+        for (start, end), before, after in zip(passage.sentences, late, late[2:], strict=False):
             position += 1
             text = document.text[start:end]
             tokens = tokens_of(text)
             missed = [w for group, w in untold if tokens.isdisjoint(group)]
-            judged = met(wanted, text, heading, around, functools.partial(support.likeness, position), rarity)
+            judged = met(wanted, text, around, functools.partial(support.likeness, position), rarity)
             mean, rare, weakest = support.summaries[position]
             features = {
                 "late": support.late[position],
@@ -111,26 +116,23 @@ def candidates(analysis: Analysis, ranking: Ranking, snapshot: Snapshot, passage
                 "kind": fit(expected, analysis, text, snapshot.glossary),
                 "latest": 0.0,
                 "earliest": 0.0,
-                "neighbour": 0.0,
+                "neighbour": max(before, after),
                 "length": min(1.0, len(text) / long),
             }
             found.append(Candidate(int(numbers[position]), row, document, start, end, judged, features))
-    _relate(analysis, found)
+    if analysis.order:
+        _relate(analysis.order, found)
     return found
 
 
-def _relate(analysis: Analysis, found: Sequence[Candidate]) -> None:
-    """Fill in the features that compare a candidate with the others."""
-    order = analysis.order
-    latest = list(map(latest_date, found)) if order else []
+def _relate(order: str, found: Sequence[Candidate]) -> None:
+    """Fill in whose date is the latest or earliest, as asked."""
+    latest = list(map(latest_date, found))
     known = sorted({date for date in latest if date})
-    for candidate, own in zip(found, latest, strict=False):
+    for candidate, own in zip(found, latest, strict=True):
         if own:
             position = known.index(own) / max(1, len(known) - 1)
             candidate.features[order] = position if order == "latest" else 1 - position
-    for at, candidate in enumerate(found):
-        beside = (*found[max(0, at - 1) : at], *found[at + 1 : at + 2])
-        candidate.features["neighbour"] = max((c.features["late"] for c in beside if c.passage == candidate.passage), default=0.0)
 
 
 def latest_date(candidate: Candidate) -> int:

@@ -78,9 +78,10 @@ def _content_tokens(text: str, offsets: NDArray[np.int32], snapshot: Snapshot) -
     spans = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
     if has_cjk(text):
         spans += [(a, b, text[a:b]) for a, b in content_spans(text, dictionary())]
+    words = {place: word for a, b, word in spans for place in range(a, b)}
     numbers, idf = [], []
-    for i, (start, _) in enumerate(offsets.tolist()):
-        word = next((w for a, b, w in spans if a <= start < b), "")
+    for i, start in enumerate(offsets[:, 0].tolist()):
+        word = words.get(start, "")
         if word and word not in STOP_WORDS and word not in _ASKING:
             numbers.append(i)
             idf.append(max((snapshot.words.idf(t) for t in tokens_of(word)), default=1.0))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.index.files import Rows
-from qa.index.terms import Weighed, ideographic
+from qa.index.terms import Weighed, ideographic, weights_of
 from qa.index.terms import digest_of as digest_of
 
 PARTS: dict[str, tuple[str, int]] = {
@@ -235,7 +235,8 @@ class LexicalIndex:
         return self._known(term).idf if kept is None else kept.idf
 
     def __contains__(self, term: str) -> bool:
-        return bool(self._known(term).spans)
+        kept = self.kept.get(term)
+        return bool(self._known(term).spans) if kept is None else len(kept.rows) > 0
 
     def _read(self, found: Found) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """Return the texts that hold a term, rising, and how often it stands in each."""
@@ -282,6 +283,8 @@ class LexicalIndex:
 
     def weights_at(self, wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
         """Return what each term adds to the score of each of some texts, (n_terms, n_wanted)."""
+        if all(t in self.kept for t in terms):
+            return weights_of(self.kept, wanted, terms)
         order = np.argsort(wanted, kind="stable")
         ordered = wanted[order]
         bounds = np.searchsorted(ordered, self.offsets).tolist()

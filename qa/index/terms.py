@@ -7,7 +7,7 @@ NumPy on a handful of postings; together they cost about as many in all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -50,6 +50,20 @@ def prepare(index: LexicalIndex, terms: Iterable[str]) -> None:
     for old in list(index.kept)[: max(0, len(index.kept) + len(missing) - KEPT)]:
         index.kept.pop(old, None)
     index.kept |= _weigh(index, missing)
+
+
+def weights_of(kept: Mapping[str, Weighed], wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
+    """Return what terms in memory add to the score of each of some texts, (n_terms, n_wanted)."""
+    texts, back = np.unique(wanted, return_inverse=True)
+    table = np.zeros((len(terms), len(texts)), dtype=np.float32)
+    found = [kept[t] for t in terms]
+    if len(texts) and found:
+        rows = np.concatenate([f.rows for f in found])
+        at = np.minimum(texts.searchsorted(rows), len(texts) - 1)
+        hit = np.flatnonzero(texts[at] == rows)
+        owner = np.repeat(np.arange(len(found)), [len(f.rows) for f in found])
+        table[owner[hit], at[hit]] = np.concatenate([f.weights for f in found])[hit]
+    return table[:, back]
 
 
 def _weigh(index: LexicalIndex, terms: Sequence[str]) -> dict[str, Weighed]:

@@ -61,15 +61,15 @@ class Entry:
 
     @cached_property
     def _written(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The forms with ideographs, and the others as they stand in plain text, in the plural too."""
-        latin = [plain(form).strip() for form in self.forms if not has_cjk(form)]
-        return tuple(f for f in self.forms if has_cjk(f)), tuple(f" {form}{end} " for form in latin for end in ("", "s"))
+        """The forms with ideographs, and the others as they stand in plain text."""
+        return tuple(f for f in self.forms if has_cjk(f)), tuple(plain(f)[:-1] for f in self.forms if not has_cjk(f))
 
     def named_in(self, text: str) -> bool:
         """Tell whether a text holds any of the forms."""
         chinese, latin = self._written
         words = plain(text) if latin else ""
-        return any(form in text for form in chinese) or any(form in words for form in latin)
+        near = [form for form in latin if form in words]
+        return any(f"{form} " in words or f"{form}s " in words for form in near) or any([form in text for form in chinese])
 
 
 @dataclass(frozen=True)
