@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.index.files import Rows
-from qa.index.terms import Weighed, ideographic, weights_of
+from qa.index.terms import Weighed, ideographic, weights_at
 from qa.index.terms import digest_of as digest_of
 
 PARTS: dict[str, tuple[str, int]] = {
@@ -284,7 +284,7 @@ class LexicalIndex:
     def weights_at(self, wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
         """Return what each term adds to the score of each of some texts, (n_terms, n_wanted)."""
         if all(t in self.kept for t in terms):
-            return weights_of(self.kept, wanted, terms)
+            return weights_at(self, wanted, terms)
         order = np.argsort(wanted, kind="stable")
         ordered = wanted[order]
         bounds = np.searchsorted(ordered, self.offsets).tolist()

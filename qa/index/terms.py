@@ -7,7 +7,7 @@ NumPy on a handful of postings; together they cost about as many in all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from qa.index.lexical import LexicalIndex
 
-SMALL, KEPT = 32_768, 512
+SMALL, KEPT = 32_768, 2048
 """Texts up to which the last terms stay in memory with their weights, and how many terms: questions share words."""
 
 
@@ -52,18 +52,18 @@ def prepare(index: LexicalIndex, terms: Iterable[str]) -> None:
     index.kept |= _weigh(index, missing)
 
 
-def weights_of(kept: Mapping[str, Weighed], wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
+def weights_at(index: LexicalIndex, wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
     """Return what terms in memory add to the score of each of some texts, (n_terms, n_wanted)."""
-    texts, back = np.unique(wanted, return_inverse=True)
-    table = np.zeros((len(terms), len(texts)), dtype=np.float32)
-    found = [kept[t] for t in terms]
-    if len(texts) and found:
-        rows = np.concatenate([f.rows for f in found])
-        at = np.minimum(texts.searchsorted(rows), len(texts) - 1)
-        hit = np.flatnonzero(texts[at] == rows)
-        owner = np.repeat(np.arange(len(found)), [len(f.rows) for f in found])
-        table[owner[hit], at[hit]] = np.concatenate([f.weights for f in found])[hit]
-    return table[:, back]
+    place = np.full(index.offsets[-1], -1)
+    place[wanted] = np.arange(len(wanted))  # of texts that are wanted twice, the last place
+    found = [index.kept[t] for t in terms]
+    table = np.zeros((len(terms), len(wanted)), dtype=np.float32)
+    if found:
+        at = place[np.concatenate([f.rows for f in found])]
+        hit = np.flatnonzero(at >= 0)
+        owner = np.repeat(np.arange(len(found)), [len(f.rows) for f in found])[hit]
+        table[owner, at[hit]] = np.concatenate([f.weights for f in found])[hit]
+    return table[:, place[wanted]]
 
 
 def _weigh(index: LexicalIndex, terms: Sequence[str]) -> dict[str, Weighed]:
