@@ -68,8 +68,10 @@ class Entry:
         """Tell whether a text holds any of the forms."""
         chinese, latin = self._written
         words = plain(text) if latin else ""
-        near = [form for form in latin if form in words]
-        return any(f"{form} " in words or f"{form}s " in words for form in near) or any([form in text for form in chinese])
+        for form in [form for form in latin if form in words]:
+            if f"{form} " in words or f"{form}s " in words:
+                return True
+        return any([form in text for form in chinese])
 
 
 @dataclass(frozen=True)
