@@ -1,13 +1,17 @@
-"""Questions for fitting the answering weights: written on single sentences of the corpus, apart from the judged sets.
+"""Questions for fitting what tells an answer from what only looks like one, apart from the judged sets.
 
-``answering_train.jsonl`` has one question a line: ``language``, ``question``, ``document``, ``sentence`` (the
-verbatim sentence that answers, "" where the corpus has no answer; then ``document`` is the nearest one) and
-``answers`` (what the answer must hold, as written in that sentence).
+``answering_train_en.jsonl`` and ``answering_train_zh.jsonl`` have one question a line: ``language``, ``kind`` (as in the judged
+sets), ``question`` and ``documents``. With an answer: ``evidence`` (the verbatim sentences that answer) and ``answers`` (what an
+answer must hold, as written there). Without one: ``documents`` are the nearest, ``missing`` the words of the question that
+nothing in the corpus supports, and ``why``: another year, period or name than the corpus has, an attribute or a relation that it does not
+state, another scope, or another subject. They were written document by document without a look at the judged questions; whatever came close
+to one of those, by its words or by its answer, was taken out.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +19,18 @@ from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, names_entry, quantities_of
 from qa.text.glossary import Glossary
 
-FILE = Path(__file__).with_name("answering_train.jsonl")
+FILES = tuple(Path(__file__).with_name(f"answering_train_{language}.jsonl") for language in ("en", "zh"))
 
 
 @dataclass(frozen=True)
 class TrainingQuestion:
-    """A question with the sentence that answers it; judges like ``qa.evaluation.questions.Question``."""
+    """A question with the sentences that answer it; judges like ``qa.evaluation.questions.Question``."""
 
     id: str
     language: str
+    kind: str
     question: str
-    document: str
-    sentence: str
+    documents: tuple[str, ...]
     answers: tuple[str, ...]
     glossary: Glossary
     history: tuple[str, ...] = ()
@@ -48,7 +52,7 @@ class TrainingQuestion:
     def gain(self, candidate: Candidate) -> float:
         """Return how far a sentence answers: in full in its document or the translation, by half elsewhere."""
         document = candidate.document
-        home = self.document in (document.id, document.translation_of)
+        home = document.id in self.documents or document.translation_of in self.documents
         return self.share(" ".join(candidate.text.split())) * (1.0 if home else 0.5)
 
 
@@ -66,10 +70,10 @@ def holds(text: str, answer: str, glossary: Glossary) -> bool:
     return bool(figures) and figures <= {(q.kind, q.value) for q in quantities_of(text)}
 
 
-def load_training(glossary: Glossary, path: Path = FILE) -> list[TrainingQuestion]:
+def load_training(glossary: Glossary, files: Sequence[Path] = FILES) -> list[TrainingQuestion]:
     """Read the training questions."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [
-        TrainingQuestion(f"train-{n}", r["language"], r["question"], r["document"], r["sentence"], tuple(r["answers"]), glossary)
+        TrainingQuestion(f"train-{n}", r["language"], r["kind"], r["question"], tuple(r["documents"]), tuple(r.get("answers", ())), glossary)
         for n, r in enumerate(rows)
     ]

@@ -20,7 +20,7 @@ from qa.text.tokens import STOP_WORDS
 
 Floats = NDArray[np.float32]
 
-_WORD = re.compile(r"[A-Za-z0-9]+")
+_WORD = re.compile(r"[A-Za-z0-9]+(?:[.,]\d+)*")
 _ASKING = frozenset("did does do was were has have had be many much long often far get got name list tell give".split())
 # Cosines of trained token vectors: unrelated words lie near 0.3, the same word near 0.8.
 _LIKE_FLOOR, _LIKE_CEILING = 0.35, 0.75
@@ -75,10 +75,7 @@ class TokenSupport:
 
 def _content_tokens(text: str, offsets: NDArray[np.int32], snapshot: Snapshot) -> tuple[NDArray[np.int64], Floats]:
     """Return the numbers of the tokens that belong to words with meaning, and the rarity of these words."""
-    spans = [(m.start(), m.end(), m.group().lower()) for m in _WORD.finditer(text)]
-    if has_cjk(text):
-        spans += [(a, b, text[a:b]) for a, b in content_spans(text, dictionary())]
-    words = {place: word for a, b, word in spans for place in range(a, b)}
+    words = {place: text[start:end].lower() for start, end in word_spans(text) for place in range(start, end)}
     numbers, idf = [], []
     for i, start in enumerate(offsets[:, 0].tolist()):
         word = words.get(start, "")
@@ -86,3 +83,9 @@ def _content_tokens(text: str, offsets: NDArray[np.int32], snapshot: Snapshot) -
             numbers.append(i)
             idf.append(max((snapshot.words.idf(t) for t in tokens_of(word)), default=1.0))
     return np.asarray(numbers, dtype=np.int64), np.asarray(idf, dtype=np.float32)
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Return where the words of a text stand; of Chinese ones those with a meaning of their own."""
+    spans = [match.span() for match in _WORD.finditer(text)]
+    return [*spans, *content_spans(text, dictionary())] if has_cjk(text) else spans

@@ -1,0 +1,280 @@
+"""Train the judge, which tells whether a sentence answers a question (qa/answering/judge.py).
+
+Purpose: qa/models/judge.safetensors, and logits for fitting what rests on them.
+Run: python benchmarks/train_judge.py [--out FILE] [--folds 3] [--epochs 4] [--threads 2]
+
+It learns from the training questions (answering_data.py) alone: of each, the sentences that the assistant
+finds in either language. One that holds the whole answer is right, one that holds nothing of it wrong, the rest is left
+out. The loss is binary cross-entropy over sentences plus softmax cross-entropy over those of a question. With
+--folds the questions are first cut by document; each part is scored by a judge that has not seen it, the area under
+the ROC curve says how well it tells answerable questions from others, and the logits are written
+beside the judge (*.folds.npz) for tune_answering.py. Then one judge learns from all questions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from answering_data import TrainingQuestion, load_training
+from safetensors.torch import save_file
+from sklearn.metrics import roc_auc_score
+from torch import nn
+from torch.nn import functional as F
+
+from qa import Assistant
+from qa.answering.analysis import analyse
+from qa.answering.judge import FILE, MARKS, pairs_of
+from qa.answering.pipeline import gather
+from qa.embedding import TOKEN_HEAD, file_sha256
+from qa.retrieval.filters import Filters
+
+NEAREST = 12  # sentences of a question in one language
+OTHERS = 5  # of these, wrong ones read in one pass
+HEADS, WIDTH, INNER, BLOCKS = 4, 128, 256, 2
+
+
+@dataclass
+class Example:
+    """A question beside the sentences found in one language.
+
+    Attributes:
+        question: which.
+        language: of the sentences.
+        rows: numbers of the sentences in the snapshot.
+        asked: (n, token_dim) int8.
+        marks: (sentences, n, MARKS).
+        read: token vectors of each sentence, int8.
+        right: 1 for a sentence that answers, 0 for one that doesn't, -1 for one that answers in part.
+    """
+
+    question: TrainingQuestion
+    language: str
+    rows: list[int]
+    asked: np.ndarray
+    marks: np.ndarray
+    read: list[np.ndarray]
+    right: list[int]
+
+
+def collect(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> Iterator[Example]:
+    searcher = assistant._searcher
+    for question in questions:
+        analysis = analyse(searcher.reader.read(question.question))
+        for language in ("en", "zh"):
+            found = gather(searcher, analysis, Filters(), language, 3)
+            numbers = set(found.ranking.matches.numbers.tolist())
+            known = [c for _, c in found.ordered if c.row in numbers]
+            gains = [question.gain(c) for c in known]
+            # What answers and stands further down is a lesson, too.
+            kept = [i for i, g in enumerate(gains) if i < NEAREST or (g >= 0.99 and i < 4 * NEAREST)]
+            if not kept:
+                continue
+            pairs = pairs_of(analysis.query, found.ranking, [known[i] for i in kept], assistant.snapshot)
+            yield Example(
+                question,
+                language,
+                [known[i].row for i in kept],
+                np.rint(pairs.question * 127).astype(np.int8),
+                pairs.marks.astype(np.float16),
+                [np.rint(s * 127).astype(np.int8) for s in pairs.sentences],
+                [1 if gains[i] >= 0.99 else 0 if gains[i] == 0 else -1 for i in kept],
+            )
+
+
+class Attention(nn.Module):
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+        self.dropout = dropout
+
+    def forward(self, q: torch.Tensor, x: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        def split(y: torch.Tensor) -> torch.Tensor:
+            return y.view(y.shape[0], y.shape[1], HEADS, -1).transpose(1, 2)
+
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(
+            split(self.q(q)), split(self.k(x)), split(self.v(x)), attn_mask=present[:, None, None, :], dropout_p=dropout
+        )
+        return self.o(mixed.transpose(1, 2).reshape(q.shape))
+
+
+class Block(nn.Module):
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.own, self.other = Attention(dropout), Attention(dropout)
+        self.own_norm, self.other_norm, self.wide_norm = (nn.LayerNorm(WIDTH) for _ in range(3))
+        self.up, self.down = nn.Linear(WIDTH, INNER), nn.Linear(INNER, WIDTH)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, q: torch.Tensor, asked: torch.Tensor, x: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        y = self.own_norm(q)
+        q = q + self.drop(self.own(y, y, asked))
+        q = q + self.drop(self.other(self.other_norm(q), x, present))
+        return q + self.drop(self.down(self.drop(F.gelu(self.up(self.wide_norm(q)), approximate="tanh"))))
+
+
+class Network(nn.Module):
+    """The same as qa.answering.judge.Judge, to be trained."""
+
+    def __init__(self, token_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.ask, self.read = nn.Linear(token_dim, WIDTH), nn.Linear(token_dim, WIDTH)
+        self.marks = nn.Sequential(nn.Linear(MARKS, 64), nn.GELU(approximate="tanh"), nn.Linear(64, WIDTH))
+        self.ask_norm, self.read_norm, self.answer_norm = (nn.LayerNorm(WIDTH) for _ in range(3))
+        self.nothing, self.verdict = nn.Parameter(torch.zeros(WIDTH)), nn.Parameter(torch.randn(WIDTH) * 0.02)
+        self.blocks = nn.ModuleList(Block(dropout) for _ in range(BLOCKS))
+        self.answer = nn.Linear(WIDTH, 1)
+
+    def forward(
+        self, question: torch.Tensor, marks: torch.Tensor, asked: torch.Tensor, sentences: torch.Tensor, present: torch.Tensor
+    ) -> torch.Tensor:
+        n = len(question)
+        always = torch.ones(n, 1, dtype=torch.bool)
+        x = torch.cat([self.nothing.expand(n, 1, -1), self.read_norm(self.read(sentences))], 1)
+        q = torch.cat([self.verdict.expand(n, 1, -1), self.ask_norm(self.ask(question) + self.marks(marks))], 1)
+        asked, present = torch.cat([always, asked], 1), torch.cat([always, present], 1)
+        for block in self.blocks:
+            q = block(q, asked, x, present)
+        return self.answer(self.answer_norm(q[:, 0]))[:, 0]
+
+
+def batch_of(examples: Sequence[tuple[Example, Sequence[int]]]) -> tuple[tuple[torch.Tensor, ...], torch.Tensor, torch.Tensor]:
+    """Return padded inputs of chosen sentences, their labels, and the example of each."""
+    pairs = [(e, i, n) for n, (e, chosen) in enumerate(examples) for i in chosen]
+    long = max(len(e.asked) for e, _, _ in pairs)
+    deep = max(len(e.read[i]) for e, i, _ in pairs)
+    question = np.zeros((len(pairs), long, pairs[0][0].asked.shape[1]), np.float32)
+    marks = np.zeros((len(pairs), long, MARKS), np.float32)
+    asked, present = np.zeros((len(pairs), long), bool), np.zeros((len(pairs), deep), bool)
+    sentences = np.zeros((len(pairs), deep, question.shape[2]), np.float32)
+    for row, (e, i, _) in enumerate(pairs):
+        n, m = len(e.asked), len(e.read[i])
+        question[row, :n], marks[row, :n], asked[row, :n] = e.asked, e.marks[i], True
+        sentences[row, :m], present[row, :m] = e.read[i], True
+    scale = np.float32(10 / 127)  # qa.answering.judge._SCALE
+    inputs = tuple(map(torch.from_numpy, (question * scale, marks, asked, sentences * scale, present)))
+    return inputs, torch.tensor([float(e.right[i]) for e, i, _ in pairs]), torch.tensor([n for *_, n in pairs])
+
+
+def loss_of(logits: torch.Tensor, right: torch.Tensor, owner: torch.Tensor, count: int) -> torch.Tensor:
+    known = right >= 0
+    loss = F.binary_cross_entropy_with_logits(logits[known], right[known])
+    answered = torch.zeros(count).index_add(0, owner, (right > 0.5).float()) > 0
+    if answered.any():
+        scores = torch.where(known, logits, torch.tensor(-1e4))
+        top = torch.full((count,), -1e9).scatter_reduce(0, owner, scores, "amax")
+        mass = torch.exp(scores - top[owner])
+        every, best = torch.zeros(count).index_add(0, owner, mass), torch.zeros(count).index_add(0, owner, mass * (right > 0.5))
+        loss = loss + (torch.log(every[answered]) - torch.log(best[answered] + 1e-9)).mean()
+    return loss
+
+
+def fit(examples: Sequence[Example], options: argparse.Namespace, name: str) -> Network:
+    rng = random.Random(options.seed)
+    torch.manual_seed(options.seed)
+    network = Network(examples[0].asked.shape[1], options.dropout)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.05)
+    steps = options.epochs * (len(examples) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=steps, pct_start=0.1)
+    began = time.time()
+
+    def some(example: Example) -> list[int]:
+        wrong = [i for i, label in enumerate(example.right) if label == 0]
+        near = wrong[:OTHERS] if rng.random() < 0.5 else rng.sample(wrong, min(OTHERS, len(wrong)))
+        return [i for i, label in enumerate(example.right) if label == 1][:2] + near
+
+    for epoch in range(options.epochs):
+        order = sorted(range(len(examples)), key=lambda i: (len(examples[i].asked) // 6, rng.random()))
+        batches = [order[i : i + options.batch] for i in range(0, len(order) - options.batch + 1, options.batch)]
+        rng.shuffle(batches)
+        total = 0.0
+        for batch in batches:
+            chosen = [(examples[i], kept) for i in batch if (kept := some(examples[i]))]
+            inputs, right, owner = batch_of(chosen)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = network(*inputs)
+            loss = loss_of(logits.float(), right, owner, len(chosen))
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total += loss.item()
+        print(f"{name}: epoch {epoch + 1}, loss {total / len(batches):.4f}, {time.time() - began:.0f} s", flush=True)
+    return network.eval()
+
+
+@torch.no_grad()
+def logits_of(network: Network, examples: Sequence[Example]) -> list[np.ndarray]:
+    found = []
+    for i in range(0, len(examples), 16):
+        part = examples[i : i + 16]
+        inputs, _, owner = batch_of([(e, range(len(e.rows))) for e in part])
+        logits = network(*inputs).numpy()
+        found += [logits[owner.numpy() == n] for n in range(len(part))]
+    return found
+
+
+def fold_of(question: TrainingQuestion, folds: int) -> int:
+    return zlib.crc32((question.documents or (question.id,))[0].encode()) % folds
+
+
+def area(examples: Sequence[Example], logits: Sequence[np.ndarray], language: str) -> float:
+    """Area under the ROC curve of the best of the first eight sentences of either language."""
+    best: dict[str, float] = {}
+    answerable: dict[str, bool] = {}
+    for example, values in zip(examples, logits, strict=True):
+        if example.question.language == language:
+            key = example.question.id
+            best[key] = max(best.get(key, -99.0), float(values[:8].max()))
+            answerable[key] = example.question.answerable
+    return float(roc_auc_score([answerable[k] for k in best], list(best.values())))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=FILE)
+    parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    assistant = Assistant.open(own_documents=False)
+    examples = list(collect(assistant, load_training(assistant.snapshot.glossary)))
+    print(f"{len({e.question.id for e in examples})} questions, {len(examples)} lists, {sum(len(e.rows) for e in examples)} sentences", flush=True)
+    if options.folds:
+        unseen: list[np.ndarray] = [np.zeros(0)] * len(examples)
+        for fold in range(options.folds):
+            apart = [i for i, e in enumerate(examples) if fold_of(e.question, options.folds) == fold]
+            network = fit([e for e in examples if fold_of(e.question, options.folds) != fold], options, f"without part {fold + 1}")
+            for i, values in zip(apart, logits_of(network, [examples[i] for i in apart]), strict=True):
+                unseen[i] = values
+        for language in ("en", "zh"):
+            print(f"unseen documents, {language}: area {area(examples, unseen, language):.4f}", flush=True)
+        np.savez_compressed(
+            options.out.with_suffix(".folds.npz"),
+            keys=np.asarray([f"{e.question.id} {e.language}" for e in examples]),
+            lengths=np.asarray([len(e.rows) for e in examples]),
+            rows=np.concatenate([e.rows for e in examples]),
+            logits=np.concatenate(unseen).astype(np.float32),
+        )
+    network = fit(examples, options, "all")
+    about = {"heads": str(HEADS), "encoder": file_sha256(TOKEN_HEAD)[:16], "seed": str(options.seed)}
+    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, str(options.out), metadata=about)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()
