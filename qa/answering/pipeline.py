@@ -10,11 +10,12 @@ from typing import Literal
 
 import numpy as np
 
+from qa.answering.accounts import told
 from qa.answering.analysis import Analysis, analyse
 from qa.answering.answer import Answer, Conflict
 from qa.answering.comparison import compare
 from qa.answering.compose import compose
-from qa.answering.conflicts import conflict, disagreement, named_values, rivals, superseded, told
+from qa.answering.conflicts import conflict, disagreement, named_values, rivals, superseded
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.facts import dates_of, quantities_of
 from qa.answering.followups import standalone

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qa.answering.accounts import told
 from qa.answering.answer import Answer, Citation, Conflict, Sentence
 from qa.answering.compose import citation
-from qa.answering.conflicts import conflict, told
+from qa.answering.conflicts import conflict
 from qa.answering.demands import Met
 from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, names_entry, quantities_of, tokens_of, years_of
