@@ -20,14 +20,14 @@ DIFFERS = re.compile(
     r"\b(?:(?:is|are|was|were) (?:reported|given|counted|dated|put) (?:differently|as .+ and (?:as|by)|as .+, (?:while|whereas|and))|"
     r"(?:varies|vary|varied|differs?) (?:between|by|with|from)|is not (?:settled|certain)|also (?:circulates?|appears?)|"
     r"(?:sources|accounts|reports|media|estimates|figures) (?:slightly |widely )?(?:disagree|differ|do not (?:agree|match))|"
-    r"widely differing|disputed|"
+    r"(?:accounts|reports|estimates) of .{3,60} differ|(?:other|different) (?:estimates|figures|counts|accounts)|widely differing|disputed|"
     r"(?:another|one|a further|a different) (?:\w+ )?(?:account|report|source|count|site|summary|blog|tracker|review|version|table) "
     r"(?:says?|said|gives?|gave|puts?|has|dates?|mentions?|places?|names?|counts?|attributes?)|"
-    r"(?:some|other|most) (?:\w+ )?(?:sources|accounts|reports|outlets|tables|media|summaries|trackers|analyses) "
+    r"(?:some|other|most) (?:[\w-]+ )?(?:sources|accounts|reports|outlets|tables|media|summaries|trackers|analyses) "
     r"(?:say|said|give|gave|put|have|date|name|count|place|wrote|speak|quote)|"
     r"by most accounts|(?:own )?(?:statement|figure|count) of .+ (?:exceeds|differs from)|both .+ and .+ (?:are|is) quoted|allows both|"
     r"(?:figures|values|versions|dates|numbers) .*\bcirculate|summari[sz]ed .+ differently|is mistaken)\b"
-    r"|说法不一|说法各异|不一致|另有(?:报道|说法|资料|统计)|另一[篇种个家份]|也有(?:一篇)?(?:报道|说法|媒体|资料)|则(?:称|说|记|为|写|给出|告诉|显示)|说法并存"
+    r"|说法不一|说法各异|不一致|另有(?:报道|说法|资料|统计)|另一(?:篇|种|份|家).{0,8}(?:称|说|写|记|报|给|显示)|也有(?:一篇)?(?:报道|说法|媒体|资料)|则(?:称|说|记|为|写|给出|告诉|显示)|说法并存"
     r"|[两几三]种(?:说法|写法|数字)|有出入|误写|分歧",
     re.IGNORECASE,
 )
@@ -47,6 +47,8 @@ _PART_OF_NAME = re.compile(r"[\u4e00-\u9fff]")
 _VERSION_OR_DAY = re.compile(r"\d+(?:\.\d+(?![\d.]*(?:[万亿倍个%元]|百分))|\s*[月日])")
 _MODEL_NAME = re.compile(r"[A-Z][A-Za-z]*[ -]?$")
 _WORD_NUMBERS = {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
+_UP_TO = re.compile(r"[-–](\d+(?:\.\d+)?)\s?(thousand|million|billion|trillion|万亿|亿|万)")
+_SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "万亿": 1e12, "亿": 1e8, "万": 1e4}
 _IN_WORDS = re.compile(rf"\b(?:({'|'.join(_WORD_NUMBERS)})(?:fold\b|[ -](million|billion)\b))", re.IGNORECASE)
 _MONTHS = "January February March April May June July August September October November December".split()
 _QUARTERS = ["first", "second", "third", "fourth"]
@@ -79,7 +81,7 @@ def told(candidate: Candidate, said: Collection[float] = (), dated: bool = False
     values = [q for q in levels(text) if q.value not in said]
     pairs = [(factor(a, b), a, b) for i, a in enumerate(values) for b in values[i + 1 :] if comparable(a, b) and a.value != b.value]
     pairs = [p for p in pairs if p[0] <= (TOLD_APART if explicit else TOLD_EACH if _told_each(text, p[1], p[2]) else SET_APART)]
-    if not explicit:
+    if not explicit or len(pairs) == 1:
         pairs = [p for p in pairs if not _of_two_times(text, p[1], p[2])]
     if not pairs:
         return ()
@@ -111,17 +113,18 @@ def _told_days(found: Sequence[Quantity]) -> tuple[Quantity, ...]:
     years = [d for d in found if not d.value % 10_000]
     for group in (exact, months, exact + months, years, found):
         distinct = {d.value: d for d in reversed(group)}
-        near = [d for d in distinct.values() if any(o.value != d.value and _days_between(o, d) <= DAYS_APART * 3 for o in distinct.values())]
+        near = [d for d in distinct.values() if any(o.value != d.value and days_between(o, d) <= DAYS_APART * 3 for o in distinct.values())]
         if len(near) > 1:
-            nearest = min(_days_between(a, b) for i, a in enumerate(near) for b in near[i + 1 :])
-            close = [d for d in near if any(o is not d and _days_between(o, d) <= max(nearest * 2, 92) for o in near)]
+            nearest = min(days_between(a, b) for i, a in enumerate(near) for b in near[i + 1 :])
+            close = [d for d in near if any(o is not d and days_between(o, d) <= max(nearest * 2, 92) for o in near)]
             return tuple(sorted(close, key=lambda d: d.start))
     return ()
 
 
-def _days_between(a: Quantity, b: Quantity) -> float:
-    days = [v // 10_000 * 365 + (v // 100 % 100) * 30.4 + v % 100 for v in (int(a.value), int(b.value))]
-    return abs(days[0] - days[1])
+def days_between(a: Quantity, b: Quantity) -> float:
+    """Return about how many days lie between two dates; what is not said of one counts as 0."""
+    count = [v // 10_000 * 365 + (v // 100 % 100) * 30.4 + v % 100 for v in (int(a.value), int(b.value))]
+    return abs(count[0] - count[1])
 
 
 def days(text: str) -> list[Quantity]:
@@ -161,6 +164,9 @@ def levels(text: str) -> list[Quantity]:
             if found and is_range(text[found[-1].end : quantity.start]):
                 found[-1] = replace(found[-1], end=quantity.end)
             continue
+        upper = _UP_TO.match(text, quantity.end)  # "USD 3-5 billion"
+        if upper and quantity.value < 1000:
+            quantity = replace(quantity, end=upper.end(), value=quantity.value * _SCALES[upper[2]])
         named = quantity.kind == "count" and quantity.value < 100 and before.strip() and _MODEL_NAME.search(before)
         inside = _PART_OF_NAME.search(before[-1:]) is not None and _VERSION_OR_DAY.match(text[quantity.start :]) is not None
         if not is_month(quantity.unit) and not named and not inside and not _CHANGE.search(before[-20:]):
@@ -170,9 +176,8 @@ def levels(text: str) -> list[Quantity]:
 
 def _in_words(text: str) -> list[Quantity]:
     """Return "fivefold" and "one million" as quantities."""
-    scales = {"million": 1e6, "billion": 1e9}
     return [
-        Quantity(*m.span(), "count", _WORD_NUMBERS[m[1].lower()] * (scales[m[2].lower()] if m[2] else 1.0), "" if m[2] else "fold")
+        Quantity(*m.span(), "count", _WORD_NUMBERS[m[1].lower()] * (_SCALES[m[2].lower()] if m[2] else 1.0), "" if m[2] else "fold")
         for m in _IN_WORDS.finditer(text)
     ]
 

@@ -20,6 +20,7 @@ from qa.answering.facts import dates_of, tokens_of
 from qa.text.quantities import Quantity
 
 ALIKE = 0.7  # share of words in common from which two sentences speak of the same thing
+NEIGHBOURS = 0.3  # the same where one of two neighbouring sentences says that accounts differ
 OUTDATES = 0.6  # the same for a newer value, whose sentence names another time besides
 APART = 1.8  # values further apart than this factor are other quantities, not rival counts
 ASKED_APART = 20.0  # the same where the question says that they differ
@@ -40,7 +41,7 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, 
     sentences of which one says that accounts differ.
     """
     found: list[tuple[Candidate, Quantity, Quantity]] = []
-    words, when = _words(best.text), {d.value for d in dates_of(best.text)}
+    when = {d.value for d in dates_of(best.text)}
     if len(when) > 2:  # a series: its values belong to different dates
         return []
     for other in pool:
@@ -51,10 +52,9 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, 
             continue
         neighbour = other.passage == best.passage and abs(other.row - best.row) == 1
         said = neighbour and any(p.search(t) for p in (DIFFERS, _DIFFERS_FROM) for t in (other.text, best.text))
-        there = _words(other.text)
         same_time = bool(when) and {d.value for d in dates_of(other.text)} == when
         alike = same_time and _alike(best, other) >= ALIKE and other.met.product >= best.met.product
-        if alike or (said and len(words & there) >= 2):
+        if alike or (said and _alike(best, other) >= NEIGHBOURS):
             found.append((other, *pair))
     return found
 
