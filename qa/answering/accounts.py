@@ -17,17 +17,22 @@ BESIDE = 1.25  # factor within which a third value joins the two nearest ones of
 DAYS_APART = 500  # dates further apart than about this many days are those of two events
 # Words by which a sentence says that accounts differ, and gives them.
 DIFFERS = re.compile(
-    r"\b(?:(?:is|are|was|were) (?:reported|given|counted|dated|put) (?:differently|as .+ and (?:as|by)|as .+, (?:while|whereas|and))|"
+    r"\b(?:(?:is|are|was|were) (?:reported|given|counted|dated|put|placed) "
+    r"(?:differently|as .+ and (?:as|by)|as .+, (?:while|whereas|and)|(?:in|at|on|to) .+ by .+ and (?:in|at|on|to) .+ by)|"
+    r"(?:below|above|than) .{3,40}'s (?:own )?(?:figure|count|estimate|number|value)|"
     r"(?:varies|vary|varied|differs?) (?:between|by|with|from)|is not (?:settled|certain)|also (?:circulates?|appears?)|"
     r"(?:sources|accounts|reports|media|estimates|figures) (?:slightly |widely )?(?:disagree|differ|do not (?:agree|match))|"
     r"(?:accounts|reports|estimates) of .{3,60} differ|(?:other|different) (?:estimates|figures|counts|accounts)|widely differing|disputed|"
-    r"(?:another|one|a further|a different) (?:\w+ )?(?:account|report|source|count|site|summary|blog|tracker|review|version|table) "
-    r"(?:says?|said|gives?|gave|puts?|has|dates?|mentions?|places?|names?|counts?|attributes?)|"
-    r"(?:some|other|most) (?:[\w-]+ )?(?:sources|accounts|reports|outlets|tables|media|summaries|trackers|analyses) "
-    r"(?:say|said|give|gave|put|have|date|name|count|place|wrote|speak|quote)|"
+    r"(?:another|one|a further|a different) (?:[\w-]+ ){0,2}(?:account|report|source|count|site|summary|blog|tracker|review|version|table|article) "
+    r"(?:of .{3,30} )?(?:says?|said|gives?|gave|puts?|has|dates?|mentions?|places?|names?|counts?|attributes?|speaks?|had|wrote)|"
+    r"(?:some|other|most) (?:[\w-]+ )?(?:sources|accounts|reports|outlets|tables|media|summaries|trackers|analyses|blogs|articles) "
+    r"(?:say|said|give|gave|put|have|date|name|count|place|wrote|speak|quote|dates?|differ)|"
     r"by most accounts|(?:own )?(?:statement|figure|count) of .+ (?:exceeds|differs from)|both .+ and .+ (?:are|is) quoted|allows both|"
-    r"(?:figures|values|versions|dates|numbers) .*\bcirculate|summari[sz]ed .+ differently|is mistaken)\b"
-    r"|说法不一|说法各异|不一致|另有(?:报道|说法|资料|统计)|另一(?:篇|种|份|家).{0,8}(?:称|说|写|记|报|给|显示)|也有(?:一篇)?(?:报道|说法|媒体|资料)|则(?:称|说|记|为|写|给出|告诉|显示)|说法并存"
+    r"(?:figures|values|versions|dates|numbers) .*\bcirculate|summari[sz]ed .+ differently|"
+    r"depending on (?:the )?(?:account|report|source)s?|(?:reports|coverage) before .+ (?:said|spoke|spoken)|\d{1,2} or \d{1,2} [A-Z][a-z]+ 20\d\d|"
+    r"is mistaken)\b"
+    r"|说法不一|说法各异|不一致|另有(?:报道|说法|资料|统计)|另一(?:篇|种|份|家).{0,8}(?:称|说|写|记|报|给|显示)|也有(?:一篇)?(?:报道|说法|媒体|资料|分析|观点)|另一(?:报道|说法|来源)|"
+    r"[日号](?:或|、)(?:\d+月)?\d+[日号]|则(?:称|说|记|为|写|给出|告诉|显示)|说法并存"
     r"|[两几三]种(?:说法|写法|数字)|有出入|误写|分歧",
     re.IGNORECASE,
 )
@@ -37,8 +42,9 @@ _CONTRAST = re.compile(
 )
 _TELLS = re.compile(
     r"\b(?:says?|said|puts?|gives?|gave|counts?|counted|names?|reports?|reported|estimates?|estimated|writes?|wrote|speaks?|records?|recorded|"
-    r"lists?|arrives? at|mentions?|according to|quotes?|quoted|cited|places?|placed|accounts?|sources?|figures?|reckoning|by the dating|dates|"
-    r"declares?|claims?|points to|coverage)\b|称|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|的数字",
+    r"lists?|arrives? at|mentions?|according to|quotes?|quoted|cited|places?|placed|accounts?|sources?|figures?|reckoning|in that of|"
+    r"declares?|claims?|points to|"
+    r"by the dating|dates|coverage|attribute[sd]?|spoke|spoken|depending on)\b|称|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|认为|的数字",
     re.IGNORECASE,
 )
 _TWO_SIDES = re.compile(r"(?=.*(?:United States|American|\bUS\b|美国))(?=.*(?:China|Chinese|中国))", re.DOTALL)
@@ -113,6 +119,9 @@ def _told_days(found: Sequence[Quantity]) -> tuple[Quantity, ...]:
     years = [d for d in found if not d.value % 10_000]
     for group in (exact, months, exact + months, years, found):
         distinct = {d.value: d for d in reversed(group)}
+        # "In mid-January Washington published, and on 15 January": the month of a day is no other date.
+        exact_months = {d.value // 100 for d in distinct.values() if d.value % 100}
+        distinct = {v: d for v, d in distinct.items() if v % 100 or v // 100 not in exact_months}
         near = [d for d in distinct.values() if any(o.value != d.value and days_between(o, d) <= DAYS_APART * 3 for o in distinct.values())]
         if len(near) > 1:
             nearest = min(days_between(a, b) for i, a in enumerate(near) for b in near[i + 1 :])

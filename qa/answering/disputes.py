@@ -24,7 +24,7 @@ AS_GOOD = 0.9
 """Share of the first sentence's coverage of the question from which another one speaks of what was asked."""
 FAIR = 0.6
 """The same where the sentence says that accounts differ and no better one gives a value."""
-ON_SUBJECT = 0.35
+ON_SUBJECT = 0.3
 """Share of words in common from which two sentences give values of one thing, where one says that it gives another account."""
 _OF_DAYS = re.compile(r"\b(?:days?|dates?|months?|years?|when|\d+(?:st|nd|rd|th))\b|[年月日天号]|时间|时候")
 # "2.2 or 22 billion", "the 12th or the 13th", "5月还是7月"
@@ -33,7 +33,9 @@ _EITHER_WORDS = re.compile(r"\b(\w+fold) or (\w+fold)\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 # Words by which a sentence refers to an account that stands in another one.
 _OTHER = re.compile(
-    r"^(?:Other|Another|Some|One|A different|A further)\b|\bdifference\b|\b(?:differently|more cautious|far more)\b|^(?:也有|另有|另一)",
+    r"^(?:Other|Another|Some|One|A different|A further)\b|\bdifference\b|"
+    r"\b(?:differently|very different|more cautious|(?:far|much) (?:more|less|fewer|higher|lower)|raised the figure|"
+    r"(?:below|above|than) .{3,40}'s (?:own )?(?:figure|count|estimate|number|value))\b|^(?:也有|另有|另一)|[高低多少]得多",
     re.IGNORECASE,
 )
 _KINDS: dict[str, tuple[str, ...]] = {"money": ("money",), "percent": ("percent", "points"), "count": ("count",)}
@@ -174,7 +176,10 @@ class _Search:
         follows = candidate.passage == best.passage and abs(candidate.row - best.row) <= 2
         if _alike(candidate, best) < (ON_SUBJECT if not explicit else 0.0 if follows else ON_SUBJECT / 2):
             return False
-        return not {q.value for q in values}.isdisjoint(q.value for q in self._values(best))
+        sure = [c for c in self.chosen[:2] if c is best or c.features["coverage"] >= AS_GOOD * best.features["coverage"]]
+        given = {q.value for c in sure if c is not candidate for q in self._values(c)}
+        years = {v for v in given if self.dated and not v % 10_000}  # a year is given, and the sentence tells of months
+        return any(q.value in given or q.value // 10_000 * 10_000 in years for q in values)
 
     def _versions(self, candidate: Candidate) -> bool:
         """Tell whether a sentence names the same versions ("R1", "5.0") as the question, if the question names any."""
@@ -185,7 +190,7 @@ class _Search:
         """Return a value that a sentence gives as another account, and the one that it differs from."""
         for candidate in self.chosen[:3]:
             values = self._values(candidate)
-            if values and DIFFERS.search(candidate.text) and self._concerns(candidate, values):
+            if values and (DIFFERS.search(candidate.text) or _OTHER.search(candidate.text)) and self._concerns(candidate, values):
                 beside = self._beside(candidate, values)
                 if beside:
                     value = beside[0][1]
