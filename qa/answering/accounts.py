@@ -44,7 +44,8 @@ _TELLS = re.compile(
     r"\b(?:says?|said|puts?|gives?|gave|counts?|counted|names?|reports?|reported|estimates?|estimated|writes?|wrote|speaks?|records?|recorded|"
     r"lists?|arrives? at|mentions?|according to|quotes?|quoted|cited|places?|placed|accounts?|sources?|figures?|reckoning|in that of|"
     r"declares?|claims?|points to|"
-    r"by the dating|dates|coverage|attribute[sd]?|spoke|spoken|depending on)\b|称|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|认为|的数字",
+    r"by the dating|dates|coverage|attribute[sd]?|spoke|spoken|depending on)\b|"
+    r"称|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|认为|的数字",
     re.IGNORECASE,
 )
 _TWO_SIDES = re.compile(r"(?=.*(?:United States|American|\bUS\b|美国))(?=.*(?:China|Chinese|中国))", re.DOTALL)

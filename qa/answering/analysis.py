@@ -51,6 +51,11 @@ _BOUND = re.compile(
 )
 
 
+Aspect = Entry | str | int
+"""A known name, a word written like one ("V3"), or a year."""
+_PAIR = re.compile(
+    r"(?<![\w.-])([A-Za-z]+-?\d[\w.]*)\s*(?:and|or|vs\.?|versus|against|to|与|和|跟|对|比|还是|到)\s*(?:the )?([A-Za-z]+-?\d[\w.]*)(?![\w-])", re.IGNORECASE
+)
 # Questions that ask how accounts differ: "what do A and B each say", "two different years", "媒体给的数字一致吗".
 _DISPUTED = re.compile(
     r"\b(?:disagree\w*|conflict(?:s|ing)?|contradict\w*|circulat\w+|disputed?|two different|"
@@ -81,6 +86,17 @@ class Analysis:
     order: Literal["", "latest", "earliest"]
     period: Period | None
     sides: tuple[Entry, ...]
+
+    @property
+    def aspects(self) -> tuple[Aspect, ...]:
+        """The two things or years that the question sets side by side, for each of which the answer needs evidence; empty if none."""
+        if self.sides or self.kind in ("date", "definition", "why", "yesno"):
+            return self.sides
+        pair = _PAIR.search(self.query.text)
+        if pair and pair[1].lower() != pair[2].lower():
+            return (pair[1], pair[2])
+        years = sorted(self.query.years)
+        return tuple(years) if len(years) == 2 and self.kind in ("comparison", "number", "change") else ()
 
     @property
     def disputed(self) -> bool:

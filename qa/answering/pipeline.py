@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from qa.answering.analysis import Analysis, analyse
+from qa.answering.analysis import Analysis, Aspect, analyse
 from qa.answering.answer import Answer, Conflict
 from qa.answering.comparison import compare
 from qa.answering.compose import compose
@@ -100,8 +101,8 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     regime = regime_of(query.language, language)
     ranking = searcher.rank(query, filters, language)
     pool = candidates(analysis, ranking, snapshot)
-    for other in analysis.sides:
-        part = searcher.reader.read(_without(query, other.forms))
+    for other in analysis.aspects:
+        part = searcher.reader.read(_without(query, other))
         known = {c.row for c in pool}
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
@@ -123,11 +124,15 @@ def prefer(found: Sequence[Evidence]) -> Evidence:
     return own
 
 
-def _without(query: Query, forms: Sequence[str]) -> str:
+def _without(query: Query, aspect: Aspect) -> str:
+    """Return the question without one of the things or years that it sets side by side."""
     text = query.text
-    for mention in reversed(query.mentions):
-        if mention.entry.forms == tuple(forms):
-            text = text[: mention.start] + " " + text[mention.end :]
+    if isinstance(aspect, (str, int)):
+        text = re.sub(rf"{re.escape(str(aspect))}年?", " ", text)
+    else:
+        for mention in reversed(query.mentions):
+            if mention.entry == aspect:
+                text = text[: mention.start] + " " + text[mention.end :]
     return " ".join(text.split())
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate, latest_date
-from qa.answering.facts import dates_of, names_entry, quantities_of, tokens_of
+from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
 from qa.answering.scoring import sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
+PAIRED = 6  # best sentences for each side of a comparison, of which two with like figures are taken
 MANY = 5  # most sentences of a list, an explanation or a development over time
 
 
@@ -23,7 +24,7 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
     """Choose evidence: the best sentence, and more where the kind of question calls for it."""
     if not ordered:
         return []
-    if analysis.sides:
+    if len(analysis.aspects) == 2 and analysis.kind != "change":
         return _both_sides(analysis, ordered, limit, extra)
     best_score, best = ordered[0]
     chosen = [best]
@@ -40,25 +41,31 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
 
 
 def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
-    """Take the best sentence if it names both sides, and else the best sentence for each."""
-    a, b = analysis.sides
+    """Take the best sentence if it speaks of both sides, and else the two best sentences that give a like figure for each."""
+    a, b = analysis.aspects
     best_score, best = ordered[0]
     chosen: list[Candidate] = []
     near = [c for s, c in ordered[:3] if s > best_score - extra / 4 and quantities_of(c.text)]
-    both = next((c for c in near if names_entry(c.text, a) and names_entry(c.text, b)), None)
+    both = next((c for c in near if covers(c.text, a) and covers(c.text, b)), None)
     if both:
         chosen.append(both)
-    for side in (a, b):
-        fitting = [c for s, c in ordered if names_entry(c.text, side) and s > best_score - 2 * extra]
-        numbered = [c for c in fitting if quantities_of(c.text)] or fitting
-        for candidate in numbered[:1]:
-            if not any(same(candidate, other) for other in chosen):
-                chosen.append(candidate)
+    fitting = [[(s, c) for s, c in ordered if covers(c.text, side) and s > best_score - 2 * extra] for side in (a, b)]
+    numbered = [[(s, c) for s, c in found if quantities_of(c.text)][:PAIRED] or found[:1] for found in fitting]
+    pairs = [(s + t + (extra / 2 if _like(c, d) else 0.0), c, d) for s, c in numbered[0] for t, d in numbered[1]]
+    single = [c for found in numbered for _, c in found[:1]]
+    for candidate in max(pairs, key=lambda p: p[0])[1:] if pairs else single:
+        if not any(same(candidate, other) for other in chosen):
+            chosen.append(candidate)
     if not chosen:
         chosen = [best]
     rank = {c.row: i for i, (_, c) in enumerate(ordered)}
     chosen.sort(key=lambda c: rank[c.row])
     return _fill(analysis, ordered, chosen, MANY, extra)
+
+
+def _like(one: Candidate, other: Candidate) -> bool:
+    """Tell whether two sentences give figures of the same kind and unit."""
+    return not {(q.kind, q.unit) for q in quantities_of(one.text)}.isdisjoint((q.kind, q.unit) for q in quantities_of(other.text))
 
 
 def _fill(
