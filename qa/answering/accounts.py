@@ -50,6 +50,10 @@ _TELLS = re.compile(
 )
 _TWO_SIDES = re.compile(r"(?=.*(?:United States|American|\bUS\b|美国))(?=.*(?:China|Chinese|中国))", re.DOTALL)
 _CHANGE = re.compile(r"(?:\b(?:up|down|by|plus|another|extra)|增长|增加|下降|减少|同比|环比)\s*(?:about|around|nearly|约|近)?\s*$", re.IGNORECASE)
+_MONTHS = "January February March April May June July August September October November December".split()
+_QUARTERS = ["first", "second", "third", "fourth"]
+_MONTH = "|".join(_MONTHS)
+_DAY_RANGE = re.compile(rf"[-–]\d{{1,2}} (?:{_MONTH})")
 _PART_OF_NAME = re.compile(r"[\u4e00-\u9fff]")
 _VERSION_OR_DAY = re.compile(r"\d+(?:\.\d+(?![\d.]*(?:[万亿倍个%元]|百分))|\s*[月日])")
 _MODEL_NAME = re.compile(r"[A-Z][A-Za-z]*[ -]?$")
@@ -57,9 +61,6 @@ _WORD_NUMBERS = {w: n for n, w in enumerate("one two three four five six seven e
 _UP_TO = re.compile(r"[-–](\d+(?:\.\d+)?)\s?(thousand|million|billion|trillion|万亿|亿|万)")
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "万亿": 1e12, "亿": 1e8, "万": 1e4}
 _IN_WORDS = re.compile(rf"\b(?:({'|'.join(_WORD_NUMBERS)})(?:fold\b|[ -](million|billion)\b))", re.IGNORECASE)
-_MONTHS = "January February March April May June July August September October November December".split()
-_QUARTERS = ["first", "second", "third", "fourth"]
-_MONTH = "|".join(_MONTHS)
 # Dates without their year, and parts of years: "12 March", "29 or 30 December 2025", "fourth quarter of 2026", "5月", "1月底".
 _PARTIAL = re.compile(
     rf"\b(?P<alone>\d{{1,2}})(?=\s*(?:or|and|,)\s*(?:on )?(?:the )?\d{{1,2}} (?P<m0>{_MONTH})\b)"
@@ -151,7 +152,7 @@ def days(text: str) -> list[Quantity]:
         else:
             word = group["m0"] or group["m1"] or group["m2"]
             month = _MONTHS.index(word) + 1 if word else int(group["m3"])
-            nearest = min(known, key=lambda d: abs(d.start - match.start()), default=None)
+            nearest = min(known, key=lambda d: (int(d.value) // 100 % 100 != month, abs(d.start - match.start())), default=None)
             year = int(nearest.value) // 10_000 if nearest else 0
         day = int(group["alone"] or group["d1"] or group["d3"] or 0)
         if 1 <= month <= 12 and day <= 31:
@@ -177,6 +178,8 @@ def levels(text: str) -> list[Quantity]:
         upper = _UP_TO.match(text, quantity.end)  # "USD 3-5 billion"
         if upper and quantity.value < 1000:
             quantity = replace(quantity, end=upper.end(), value=quantity.value * _SCALES[upper[2]])
+        if quantity.kind == "count" and _DAY_RANGE.match(text, quantity.end):  # "27-28 February"
+            continue
         named = quantity.kind == "count" and quantity.value < 100 and before.strip() and _MODEL_NAME.search(before)
         inside = _PART_OF_NAME.search(before[-1:]) is not None and _VERSION_OR_DAY.match(text[quantity.start :]) is not None
         if not is_month(quantity.unit) and not named and not inside and not _CHANGE.search(before[-20:]):

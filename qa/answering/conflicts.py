@@ -33,12 +33,12 @@ _DIFFERS_FROM = re.compile(
 Value = tuple[Candidate, Quantity]
 
 
-def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, Quantity, Quantity]]:
+def rivals(best: Candidate, pool: Sequence[Candidate], neighbours: bool = True) -> list[tuple[Candidate, Quantity, Quantity]]:
     """Return sentences that give another value for the quantity that the best sentence gives.
 
     Two values conflict if they have the same kind and unit, differ by no more than a factor, and
     stand in two sentences with the same dates and mostly the same words, or in neighbouring
-    sentences of which one says that accounts differ.
+    sentences of which one says that accounts differ (where ``neighbours`` are asked for).
     """
     found: list[tuple[Candidate, Quantity, Quantity]] = []
     when = {d.value for d in dates_of(best.text)}
@@ -50,7 +50,7 @@ def rivals(best: Candidate, pool: Sequence[Candidate]) -> list[tuple[Candidate, 
         pair = _pair(best, other)
         if pair is None:
             continue
-        neighbour = other.passage == best.passage and abs(other.row - best.row) == 1
+        neighbour = neighbours and other.passage == best.passage and abs(other.row - best.row) == 1
         said = neighbour and any(p.search(t) for p in (DIFFERS, _DIFFERS_FROM) for t in (other.text, best.text))
         same_time = bool(when) and {d.value for d in dates_of(other.text)} == when
         alike = same_time and _alike(best, other) >= ALIKE and other.met.product >= best.met.product

@@ -12,7 +12,7 @@ from qa.answering.answer import Conflict
 from qa.answering.conflicts import conflict, disagreement, rivals
 from qa.answering.evidence import Candidate
 from qa.answering.expected import expected_of
-from qa.answering.facts import tokens_of
+from qa.answering.facts import tokens_of, years_of
 from qa.answering.select import MANY, same
 from qa.text.quantities import Quantity
 
@@ -30,6 +30,7 @@ _OF_DAYS = re.compile(r"\b(?:days?|dates?|months?|years?|when|\d+(?:st|nd|rd|th)
 # "2.2 or 22 billion", "the 12th or the 13th", "5月还是7月"
 _EITHER = re.compile(r"(\d[\d,.]*)[^\d,.;，。]{0,24}?(?:\bor\b|还是)[^\d,.;，。]{0,24}?(\d[\d,.]*)", re.IGNORECASE)
 _EITHER_WORDS = re.compile(r"\b(\w+fold) or (\w+fold)\b", re.IGNORECASE)
+_EACH = re.compile(r"\b(?:each|respectively|both)\b|各|分别", re.IGNORECASE)
 _DIGITS = re.compile(r"\d[\d,]*(?:\.\d+)?")
 # Words by which a sentence refers to an account that stands in another one.
 _OTHER = re.compile(
@@ -128,17 +129,19 @@ class _Search:
 
     def found(self) -> Told:
         """Return the values that disagree with their sentences; empty if none do."""
-        for plainly in dict.fromkeys((self.analysis.disputed, False)):
+        # Figures side by side with words of telling are rivals only where one figure is asked for.
+        several = self.analysis.kind in ("comparison", "list", "change") or _EACH.search(self.analysis.query.text) is not None
+        for plainly in (True, False) if self.analysis.disputed else (several,):
             for candidate in self.chosen[:3]:
                 values = self._told(candidate, plainly)
                 if values and self._concerns(candidate, values):
                     return [(candidate, q) for q in values] + self._beside(candidate, values)
-            if plainly:
+            if self.analysis.disputed and plainly:
                 differing = disagreement(self.chosen, self.said, self.dated)
                 if differing:
                     return list(differing)
         for candidate in self.near:
-            values = self._told(candidate, False)
+            values = self._told(candidate, several)
             # Elsewhere the text may tell that the very value which the answer gives is disputed.
             fuller = candidate.features["coverage"] > self.chosen[0].features["coverage"] and DIFFERS.search(candidate.text) is not None
             if self._shares(candidate, values) or (values and fuller and self._concerns(candidate, values)):
@@ -174,12 +177,14 @@ class _Search:
             return False
         explicit = DIFFERS.search(candidate.text) is not None
         follows = candidate.passage == best.passage and abs(candidate.row - best.row) <= 2
-        if _alike(candidate, best) < (ON_SUBJECT if not explicit else 0.0 if follows else ON_SUBJECT / 2):
+        bare = self.dated and not any(q.value % 10_000 for q in values)  # a year is soon shared
+        if _alike(candidate, best) < (0.0 if explicit and follows else ON_SUBJECT / 2 if explicit and not bare else ON_SUBJECT):
             return False
         sure = [c for c in self.chosen[:2] if c is best or c.features["coverage"] >= AS_GOOD * best.features["coverage"]]
         given = {q.value for c in sure if c is not candidate for q in self._values(c)}
         years = {v for v in given if self.dated and not v % 10_000}  # a year is given, and the sentence tells of months
-        return any(q.value in given or q.value // 10_000 * 10_000 in years for q in values)
+        year_given = _alike(candidate, best) >= ON_SUBJECT and any(q.value // 10_000 * 10_000 in years for q in values)
+        return year_given or any(q.value in given for q in values)
 
     def _versions(self, candidate: Candidate) -> bool:
         """Tell whether a sentence names the same versions ("R1", "5.0") as the question, if the question names any."""
@@ -205,7 +210,7 @@ class _Search:
         before = [c for c in self.pool if c.passage == candidate.passage and c.row == candidate.row - 1]
         known = {q.value for q in self._values(candidate)}
         for other in (*before, *self.chosen):
-            least = ON_SUBJECT / 2 if other in before else ON_SUBJECT
+            least = ON_SUBJECT / 2 if other in before else ON_SUBJECT if self._same_years(other, candidate) else 1.0
             if other.row != candidate.row and _alike(other, candidate) >= least and self._versions(other):
                 fitting = (q for q in self._values(other) if q.value not in known and any(self._rival(q, v) for v in values))
                 first = next(fitting, None)
@@ -213,18 +218,22 @@ class _Search:
                     return [(other, first)]
         return []
 
+    def _same_years(self, one: Candidate, other: Candidate) -> bool:
+        here, there = years_of(one.text), years_of(other.text)
+        return self.dated or not here or not there or not here.isdisjoint(there)
+
     def _rival(self, a: Quantity, b: Quantity) -> bool:
         if self.dated:
             return bool(a.value % 100) == bool(b.value % 100) and 0 < days_between(a, b) <= DAYS_APART
-        return comparable(a, b) and 1 < factor(a, b) <= TOLD_APART
+        return comparable(a, b) and (a.unit == b.unit or not a.unit or not b.unit) and 1 < factor(a, b) <= TOLD_APART
 
     def _rivals(self) -> Told:
         """Return values that other sentences give for the first value of the best sentence."""
-        if self.dated:
+        if self.dated or (self.analysis.kind != "number" and not self.analysis.disputed):
             return []
         best = self.chosen[0]
         first = next(iter(self._values(best)), None)
-        found = [(there, own, other) for there, own, other in rivals(best, self.pool) if own == first][:2]
+        found = [(there, own, other) for there, own, other in rivals(best, self.pool, self.analysis.disputed) if own == first][:2]
         found = [f for f in found if f[0] in self.chosen or not any(same(f[0], c) for c in self.chosen[1:])]
         return [(best, found[0][1]), *((there, other) for there, _, other in found)] if found else []
 

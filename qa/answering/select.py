@@ -29,8 +29,8 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
     best_score, best = ordered[0]
     chosen = [best]
     if analysis.kind == "change":
-        return _over_time(ordered, MANY, extra)
-    many = analysis.kind in ("list", "why") or analysis.disputed
+        return _over_time(analysis, ordered, MANY, extra)
+    many = analysis.kind in ("list", "why", "comparison") or analysis.disputed
     margin = extra * (1.5 if many else 1.0)
     for score, candidate in ordered[1:]:
         if len(chosen) >= (MANY if many else limit) or score < best_score - margin:
@@ -45,7 +45,9 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
     a, b = analysis.aspects
     best_score, best = ordered[0]
     chosen: list[Candidate] = []
-    near = [c for s, c in ordered[:3] if s > best_score - extra / 4 and quantities_of(c.text)]
+    # Sentences that name both years mostly give both figures; those that name both things often do not.
+    ahead, margin = (PAIRED, extra) if isinstance(a, int) else (3, extra / 4)
+    near = [c for s, c in ordered[:ahead] if s > best_score - margin and quantities_of(c.text)]
     both = next((c for c in near if covers(c.text, a) and covers(c.text, b)), None)
     if both:
         chosen.append(both)
@@ -81,10 +83,15 @@ def _fill(
     return chosen
 
 
-def _over_time(ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
-    """Take dated statements near the best, and put them in order of date."""
+def _over_time(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
+    """Take dated statements near the best, those of the years asked for first, and put them in order of date."""
     best_score, best = ordered[0]
     chosen = [best]
+    for aspect in analysis.aspects:
+        fitting = (c for s, c in ordered if s >= best_score - 2.5 * extra and covers(c.text, aspect) and quantities_of(c.text))
+        first = next(fitting, None)
+        if first is not None and not any(covers(c.text, aspect) and quantities_of(c.text) for c in chosen):
+            chosen.append(first)
     for score, candidate in ordered[1:]:
         if len(chosen) >= limit or score < best_score - 2.5 * extra:
             break
