@@ -48,7 +48,9 @@ _TELLS = re.compile(
     r"称|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|认为|的数字",
     re.IGNORECASE,
 )
-_TWO_SIDES = re.compile(r"(?=.*(?:United States|American|\bUS\b|美国))(?=.*(?:China|Chinese|中国))", re.DOTALL)
+_TWO_SIDES = re.compile(
+    r"(?=.*(?:United States|American|\bUS\b(?! (?:dollar|currency))|美国))(?=.*(?:China(?! (?:Morning|Daily|Media))|Chinese|中国))", re.DOTALL
+)
 _CHANGE = re.compile(r"(?:\b(?:up|down|by|plus|another|extra)|增长|增加|下降|减少|同比|环比)\s*(?:about|around|nearly|约|近)?\s*$", re.IGNORECASE)
 _MONTHS = "January February March April May June July August September October November December".split()
 _QUARTERS = ["first", "second", "third", "fourth"]

@@ -53,6 +53,7 @@ _BOUND = re.compile(
 
 Aspect = Entry | str | int
 """A known name, a word written like one ("V3"), or a year."""
+YEARS_THROUGH = re.compile(r"(?:19|20)\d\d年?\s*(?:[-–—~]|to|and|through|until|至|到)\s*(?:19|20)\d\d", re.IGNORECASE)
 _PAIR = re.compile(
     r"(?<![\w.-])([A-Za-z]+-?\d[\w.]*)\s*(?:and|or|vs\.?|versus|against|to|与|和|跟|对|比|还是|到)\s*(?:the )?([A-Za-z]+-?\d[\w.]*)(?![\w-])", re.IGNORECASE
 )
@@ -96,7 +97,9 @@ class Analysis:
         if pair and pair[1].lower() != pair[2].lower():
             return (pair[1], pair[2])
         years = sorted(self.query.years)
-        return tuple(years) if len(years) == 2 and self.kind in ("comparison", "number", "change") else ()
+        # "2014-2023" and "from 2014 to 2023" are one time, unless the question is what changed in it.
+        apart = self.kind == "change" or not YEARS_THROUGH.search(self.query.text)
+        return tuple(years) if len(years) == 2 and apart and self.kind in ("comparison", "number", "change") else ()
 
     @property
     def disputed(self) -> bool:

@@ -58,8 +58,9 @@ def disputes(analysis: Analysis, chosen: list[Candidate], ordered: Sequence[tupl
     if analysis.kind in ("entity", "why") and not analysis.disputed:
         return []
     found: Told | None = _either(analysis.query.text, chosen)
-    home = chosen[0].document.id
-    near = [c for n, (s, c) in enumerate(ordered) if (n < TELLING and s >= ordered[0][0] - extra) or (n < POOL and c.document.id == home)]
+    best = chosen[0]
+    near = [c for s, c in ordered[:TELLING] if s >= ordered[0][0] - extra or c.features["coverage"] >= AS_GOOD * best.features["coverage"]]
+    near += [c for _, c in ordered[:POOL] if c.document.id == best.document.id and c not in near]
     for dated in () if found else _ways(analysis):
         found = found or _Search(analysis, chosen, near, [c for _, c in ordered[:POOL]], dated).found()
     if not found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qa.answering.analysis import Analysis
+from qa.answering.analysis import YEARS_THROUGH, Analysis
 from qa.answering.evidence import Candidate, latest_date
 from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
 from qa.answering.scoring import sentence_score
@@ -45,10 +45,10 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
     a, b = analysis.aspects
     best_score, best = ordered[0]
     chosen: list[Candidate] = []
-    # Sentences that name both years mostly give both figures; those that name both things often do not.
-    ahead, margin = (PAIRED, extra) if isinstance(a, int) else (3, extra / 4)
+    of_years = isinstance(a, int)
+    ahead, margin = (2 * PAIRED, 2 * extra) if of_years else (3, extra / 4)
     near = [c for s, c in ordered[:ahead] if s > best_score - margin and quantities_of(c.text)]
-    both = next((c for c in near if covers(c.text, a) and covers(c.text, b)), None)
+    both = next((c for c in near if covers(c.text, a) and covers(c.text, b) and (not of_years or _two_levels(c.text))), None)
     if both:
         chosen.append(both)
     fitting = [[(s, c) for s, c in ordered if covers(c.text, side) and s > best_score - 2 * extra] for side in (a, b)]
@@ -63,6 +63,12 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
     rank = {c.row: i for i, (_, c) in enumerate(ordered)}
     chosen.sort(key=lambda c: rank[c.row])
     return _fill(analysis, ordered, chosen, MANY, extra)
+
+
+def _two_levels(text: str) -> bool:
+    """Tell whether a sentence may give a figure for each of two years: two like ones, and the years are no one period."""
+    sorts = [(q.kind, q.unit if q.kind == "money" else "") for q in quantities_of(text)]
+    return len(sorts) > len(set(sorts)) and not YEARS_THROUGH.search(text)
 
 
 def _like(one: Candidate, other: Candidate) -> bool:

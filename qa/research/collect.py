@@ -128,7 +128,8 @@ class Collector:
             document = self._snapshot.documents[finding.citation.document_id]
             candidate = Candidate(-1, -1, document, finding.citation.start, finding.citation.end, _UNKNOWN_FIT, {})
             values = [q for q in told(candidate, said) if q.kind != "count" or q.value >= SMALL]
-            known = any(finding.citation == c for _, citations in self.notebook.conflicts for c in citations)
+            place = (finding.citation.document_id, finding.citation.start)
+            known = any(place == (c.document_id, c.start) for _, citations in self.notebook.conflicts for c in citations)
             if len(values) > 1 and not known:
                 found = conflict(candidate.text, [(candidate, 0, q) for q in values])
                 self.notebook.conflicts.append((found, (finding.citation,) * len(values)))
