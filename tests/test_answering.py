@@ -2,9 +2,10 @@
 
 import pytest
 
+from qa.answering.accounts import told
 from qa.answering.analysis import Period, analyse
 from qa.answering.comparison import compare
-from qa.answering.conflicts import disagreement, rivals, superseded, told
+from qa.answering.conflicts import disagreement, rivals, superseded
 from qa.answering.demands import demands_of, met, surroundings, unknown_names
 from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.facts import parts_of_year

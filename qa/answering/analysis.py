@@ -19,7 +19,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
         (
             "change",
             r"\bhow (?:did|has|have|was|were)\b.*\b(?:chang|develop|evolv|grow|grew|shift|progress|mov|fall|fell|rise|rose|risen)"
-            r"|\b(?:trend|timeline|over time|over the years|trajectory|evolution|year by year)\b|变化|演变|走势|趋势|历程|如何发展|怎么发展|逐年",
+            r"|\b(?:trend|timeline|over time|over the years|trajectory|evolution|year by year)\b|变化|怎么变|[变增涨升降跌]到了?(?:多少|几)|变成了?(?:多少|几|什么)|演变|走势|趋势|历程|如何发展|怎么发展|逐年",
         ),
         (
             "comparison",
@@ -51,13 +51,21 @@ _BOUND = re.compile(
 )
 
 
+Aspect = Entry | str | int
+"""A known name, a word written like one ("V3"), or a year."""
+YEARS_THROUGH = re.compile(r"(?:19|20)\d\d年?\s*(?:[-–—~]|to|and|through|until|至|到)\s*(?:19|20)\d\d", re.IGNORECASE)
+_PAIR = re.compile(
+    r"(?<![\w.-])([A-Za-z]+-?\d[\w.]*)\s*(?:and|or|vs\.?|versus|against|to|与|和|跟|对|比|还是|到)\s*(?:the )?([A-Za-z]+-?\d[\w.]*)(?![\w-])", re.IGNORECASE
+)
 # Questions that ask how accounts differ: "what do A and B each say", "two different years", "媒体给的数字一致吗".
 _DISPUTED = re.compile(
-    r"\b(?:disagree|conflict(?:s|ing)?|contradict\w*|circulat\w+|two different|different (?:figures|numbers|values|dates|accounts|estimates|counts)|"
-    r"(?:sources|reports|accounts|media|estimates|figures|numbers|they) (?:differ|vary|agree)|(?:does|do)n.t (?:seem to )?agree|"
+    r"\b(?:disagree\w*|conflict(?:s|ing)?|contradict\w*|circulat\w+|disputed?|two different|"
+    r"(?:which|what) two (?:\w+ )?(?:figures|numbers|values|dates|years|counts)|"
+    r"different (?:figures|numbers|values|dates|accounts|estimates|counts)|"
+    r"(?:sources|reports|accounts|media|estimates|figures|numbers|they) (?:seem to |appear to )?(?:differ|vary|agree)|(?:^|[,;] (?:and )?|\band )do(?:es)? .+ agree\b|according to (?:the )?various|(?:does|do)n.t (?:seem to )?agree|"
     r"each (?:say|report|give|count|put|estimate)|(?:which|what) (?:is|are) (?:right|correct|they))\b"
     r"|\bwhat (?:did|do|does) .+ and (?:what )?(?:did|do|does) .+ (?:say|count|reckon|estimate|report|give)\b"
-    r"|[两几]种(?:说法|数字)|不同(?:的)?说法|说法(?:不一|一致|有)|一致吗|一样吗|相同吗|是否(?:一致|相同|一样)|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|哪个(?:数字|数|说法)|到底|究竟",
+    r"|[两几]种(?:不同(?:的)?)?(?:说法|数字)|两个(?:不同(?:的)?)?(?:数|年份|日期|说法)|不同(?:的)?说法|(?:各家|报道|媒体|各方).{0,4}怎么说|数字不一|有[何啥什哪].{0,2}不同|说法(?:不一|一致|有)|一致吗|一样吗|相同吗|是否(?:一致|相同|一样)|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|哪个(?:数字|数|说法)|到底|究竟",
     re.IGNORECASE,
 )
 
@@ -79,6 +87,19 @@ class Analysis:
     order: Literal["", "latest", "earliest"]
     period: Period | None
     sides: tuple[Entry, ...]
+
+    @property
+    def aspects(self) -> tuple[Aspect, ...]:
+        """The two things or years that the question sets side by side, for each of which the answer needs evidence; empty if none."""
+        if self.sides or self.kind in ("date", "definition", "why", "yesno"):
+            return self.sides
+        pair = _PAIR.search(self.query.text)
+        if pair and pair[1].lower() != pair[2].lower():
+            return (pair[1], pair[2])
+        years = sorted(self.query.years)
+        # "2014-2023" and "from 2014 to 2023" are one time, unless the question is what changed in it.
+        apart = self.kind == "change" or not YEARS_THROUGH.search(self.query.text)
+        return tuple(years) if len(years) == 2 and apart and self.kind in ("comparison", "number", "change") else ()
 
     @property
     def disputed(self) -> bool:

@@ -51,6 +51,15 @@ def names_entry(text: str, entry: Entry) -> bool:
     return entry.named_in(text)
 
 
+def covers(text: str, aspect: Entry | str | int) -> bool:
+    """Tell whether a text speaks of a name, of a word as it is written, or of a year."""
+    if isinstance(aspect, Entry):
+        return names_entry(text, aspect)
+    if isinstance(aspect, int):
+        return aspect in years_of(text)
+    return re.search(rf"(?<![A-Za-z0-9.]){re.escape(aspect)}(?![A-Za-z0-9]|\.\d)", text, re.IGNORECASE) is not None
+
+
 _PART_OF_YEAR = re.compile(
     r"\b(?:(first|second|third|fourth|1st|2nd|3rd|4th)[- ](quarter|half)|(Q[1-4]|H[12])\b)|第([一二三四])季度|([上下])半年", re.IGNORECASE
 )

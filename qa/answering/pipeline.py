@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +11,17 @@ from typing import Literal
 
 import numpy as np
 
-from qa.answering.analysis import Analysis, analyse
+from qa.answering.analysis import Analysis, Aspect, analyse
 from qa.answering.answer import Answer, Conflict
 from qa.answering.comparison import compare
 from qa.answering.compose import compose
-from qa.answering.conflicts import conflict, disagreement, named_values, rivals, superseded, told
+from qa.answering.conflicts import superseded
+from qa.answering.disputes import disputes
 from qa.answering.evidence import Candidate, candidates
-from qa.answering.facts import dates_of, quantities_of
 from qa.answering.followups import standalone
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
-from qa.answering.select import choose, order_candidates, same
+from qa.answering.select import choose, order_candidates
 from qa.answering.spelling import Spelling
 from qa.answering.sufficiency import confidence_features, out_of_reach
 from qa.index.snapshot import Snapshot
@@ -29,8 +30,6 @@ from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
 
 SHOWN_HITS = 8
-TELLING = 12
-"""Best sentences among which one may tell that the answer's value is disputed."""
 SURE = 0.8
 """Confidence from which evidence in the question's language is taken without a look at the other."""
 HOME = 0.1
@@ -102,8 +101,8 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     regime = regime_of(query.language, language)
     ranking = searcher.rank(query, filters, language)
     pool = candidates(analysis, ranking, snapshot)
-    for other in analysis.sides:
-        part = searcher.reader.read(_without(query, other.forms))
+    for other in analysis.aspects:
+        part = searcher.reader.read(_without(query, other))
         known = {c.row for c in pool}
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
@@ -125,11 +124,15 @@ def prefer(found: Sequence[Evidence]) -> Evidence:
     return own
 
 
-def _without(query: Query, forms: Sequence[str]) -> str:
+def _without(query: Query, aspect: Aspect) -> str:
+    """Return the question without one of the things or years that it sets side by side."""
     text = query.text
-    for mention in reversed(query.mentions):
-        if mention.entry.forms == tuple(forms):
-            text = text[: mention.start] + " " + text[mention.end :]
+    if isinstance(aspect, (str, int)):
+        text = re.sub(rf"{re.escape(str(aspect))}年?", " ", text)
+    else:
+        for mention in reversed(query.mentions):
+            if mention.entry == aspect:
+                text = text[: mention.start] + " " + text[mention.end :]
     return " ".join(text.split())
 
 
@@ -178,7 +181,7 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
             kind=analysis.kind,
             timings_ms=clock.total(),
         )
-    conflicts = _conflicts(analysis, chosen, ordered, model(evidence.regime).extra)
+    conflicts = disputes(analysis, chosen, ordered, model(evidence.regime).extra)
     score_of = {c.row: s for s, c in ordered}
     best = ordered[0][0]
     scores = [float(certainty * np.exp(min(0.0, score_of.get(c.row, best) - best))) for c in chosen]
@@ -204,49 +207,6 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
         kind=analysis.kind,
         timings_ms=clock.total(),
     )
-
-
-def _conflicts(
-    analysis: Analysis, chosen: list[Candidate], ordered: Sequence[tuple[float, Candidate]], extra: float
-) -> list[Conflict]:
-    """Find values that disagree; a sentence that tells of them joins the answer if it is not in it."""
-    text = analysis.query.text
-    said = {q.value for q in (*quantities_of(text), *dates_of(text))}
-    if analysis.disputed and named_values(text):
-        said = set()
-    dated = analysis.kind == "date"
-    for candidate in chosen[:3]:
-        values = told(candidate, said, dated, plainly=analysis.disputed)
-        if values and candidate.met.all_names >= chosen[0].met.all_names:
-            number = chosen.index(candidate) + 1
-            return [conflict(candidate.text, [(candidate, number, q) for q in values])]
-    differing = disagreement(chosen, said, dated) if analysis.disputed else []
-    if differing:
-        return [conflict(chosen[0].text, [(c, chosen.index(c) + 1, q) for c, q in differing])]
-    given = {q.value for c in chosen[:2] for q in (*quantities_of(c.text), *dates_of(c.text))} - said
-    for score, candidate in ordered[:TELLING]:
-        near = score >= ordered[0][0] - extra and candidate.met.all_names >= chosen[0].met.all_names
-        values = told(candidate, said, dated) if near else ()
-        # Elsewhere the text may tell that the very value which the answer gives is disputed.
-        if any(q.value in given for q in values):
-            number = _joined(chosen, candidate)
-            return [conflict(candidate.text, [(candidate, number, q) for q in values])]
-    found = [(chosen[0], 1, own, other, there) for there, own, other in rivals(chosen[0], [c for _, c in ordered[:40]])[:2]]
-    found = [f for f in found if f[4] in chosen or not any(same(f[4], c) for c in chosen[1:])]
-    if found:
-        # The rival belongs right into the answer, even when the selection left it out.
-        entries = [(found[0][0], 1, found[0][2])] + [(there, _joined(chosen, there), other) for *_, other, there in found]
-        return [conflict(chosen[0].text, entries)]
-    return []
-
-
-def _joined(chosen: list[Candidate], candidate: Candidate) -> int:
-    """Return the citation number of a sentence, adding it to the answer where it is missing."""
-    for number, other in enumerate(chosen, 1):
-        if other.row == candidate.row:
-            return number
-    chosen.append(candidate)
-    return len(chosen)
 
 
 def _outdated(analysis: Analysis, chosen: Sequence[Candidate], conflicts: Sequence[Conflict]) -> dict[int, int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qa.answering.analysis import Analysis
+from qa.answering.analysis import YEARS_THROUGH, Analysis
 from qa.answering.evidence import Candidate, latest_date
-from qa.answering.facts import dates_of, names_entry, quantities_of, tokens_of
+from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
 from qa.answering.scoring import sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
+PAIRED = 6  # best sentences for each side of a comparison, of which two with like figures are taken
 MANY = 5  # most sentences of a list, an explanation or a development over time
 
 
@@ -23,13 +24,13 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
     """Choose evidence: the best sentence, and more where the kind of question calls for it."""
     if not ordered:
         return []
-    if analysis.sides:
+    if len(analysis.aspects) == 2 and analysis.kind != "change":
         return _both_sides(analysis, ordered, limit, extra)
     best_score, best = ordered[0]
     chosen = [best]
     if analysis.kind == "change":
-        return _over_time(ordered, MANY, extra)
-    many = analysis.kind in ("list", "why") or analysis.disputed
+        return _over_time(analysis, ordered, MANY, extra)
+    many = analysis.kind in ("list", "why", "comparison") or analysis.disputed
     margin = extra * (1.5 if many else 1.0)
     for score, candidate in ordered[1:]:
         if len(chosen) >= (MANY if many else limit) or score < best_score - margin:
@@ -40,25 +41,39 @@ def choose(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit
 
 
 def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
-    """Take the best sentence if it names both sides, and else the best sentence for each."""
-    a, b = analysis.sides
+    """Take the best sentence if it speaks of both sides, and else the two best sentences that give a like figure for each."""
+    a, b = analysis.aspects
     best_score, best = ordered[0]
     chosen: list[Candidate] = []
-    near = [c for s, c in ordered[:3] if s > best_score - extra / 4 and quantities_of(c.text)]
-    both = next((c for c in near if names_entry(c.text, a) and names_entry(c.text, b)), None)
+    of_years = isinstance(a, int)
+    ahead, margin = (2 * PAIRED, 2 * extra) if of_years else (3, extra / 4)
+    near = [c for s, c in ordered[:ahead] if s > best_score - margin and quantities_of(c.text)]
+    both = next((c for c in near if covers(c.text, a) and covers(c.text, b) and (not of_years or _two_levels(c.text))), None)
     if both:
         chosen.append(both)
-    for side in (a, b):
-        fitting = [c for s, c in ordered if names_entry(c.text, side) and s > best_score - 2 * extra]
-        numbered = [c for c in fitting if quantities_of(c.text)] or fitting
-        for candidate in numbered[:1]:
-            if not any(same(candidate, other) for other in chosen):
-                chosen.append(candidate)
+    fitting = [[(s, c) for s, c in ordered if covers(c.text, side) and s > best_score - 2 * extra] for side in (a, b)]
+    numbered = [[(s, c) for s, c in found if quantities_of(c.text)][:PAIRED] or found[:1] for found in fitting]
+    pairs = [(s + t + (extra / 2 if _like(c, d) else 0.0), c, d) for s, c in numbered[0] for t, d in numbered[1]]
+    single = [c for found in numbered for _, c in found[:1]]
+    for candidate in max(pairs, key=lambda p: p[0])[1:] if pairs else single:
+        if not any(same(candidate, other) for other in chosen):
+            chosen.append(candidate)
     if not chosen:
         chosen = [best]
     rank = {c.row: i for i, (_, c) in enumerate(ordered)}
     chosen.sort(key=lambda c: rank[c.row])
     return _fill(analysis, ordered, chosen, MANY, extra)
+
+
+def _two_levels(text: str) -> bool:
+    """Tell whether a sentence may give a figure for each of two years: two like ones, and the years are no one period."""
+    sorts = [(q.kind, q.unit if q.kind == "money" else "") for q in quantities_of(text)]
+    return len(sorts) > len(set(sorts)) and not YEARS_THROUGH.search(text)
+
+
+def _like(one: Candidate, other: Candidate) -> bool:
+    """Tell whether two sentences give figures of the same kind and unit."""
+    return not {(q.kind, q.unit) for q in quantities_of(one.text)}.isdisjoint((q.kind, q.unit) for q in quantities_of(other.text))
 
 
 def _fill(
@@ -74,10 +89,15 @@ def _fill(
     return chosen
 
 
-def _over_time(ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
-    """Take dated statements near the best, and put them in order of date."""
+def _over_time(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], limit: int, extra: float) -> list[Candidate]:
+    """Take dated statements near the best, those of the years asked for first, and put them in order of date."""
     best_score, best = ordered[0]
     chosen = [best]
+    for aspect in analysis.aspects:
+        fitting = (c for s, c in ordered if s >= best_score - 2.5 * extra and covers(c.text, aspect) and quantities_of(c.text))
+        first = next(fitting, None)
+        if first is not None and not any(covers(c.text, aspect) and quantities_of(c.text) for c in chosen):
+            chosen.append(first)
     for score, candidate in ordered[1:]:
         if len(chosen) >= limit or score < best_score - 2.5 * extra:
             break

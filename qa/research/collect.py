@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qa.answering.accounts import told
 from qa.answering.answer import Answer, Citation, Conflict, Sentence
 from qa.answering.compose import citation
-from qa.answering.conflicts import conflict, told
+from qa.answering.conflicts import conflict
 from qa.answering.demands import Met
 from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, names_entry, quantities_of, tokens_of, years_of
@@ -127,7 +128,8 @@ class Collector:
             document = self._snapshot.documents[finding.citation.document_id]
             candidate = Candidate(-1, -1, document, finding.citation.start, finding.citation.end, _UNKNOWN_FIT, {})
             values = [q for q in told(candidate, said) if q.kind != "count" or q.value >= SMALL]
-            known = any(finding.citation == c for _, citations in self.notebook.conflicts for c in citations)
+            place = (finding.citation.document_id, finding.citation.start)
+            known = any(place == (c.document_id, c.start) for _, citations in self.notebook.conflicts for c in citations)
             if len(values) > 1 and not known:
                 found = conflict(candidate.text, [(candidate, 0, q) for q in values])
                 self.notebook.conflicts.append((found, (finding.citation,) * len(values)))
