@@ -31,8 +31,10 @@ from torch.nn import functional as F
 
 from qa import Assistant
 from qa.answering.analysis import analyse
+from qa.answering.evidence import candidates
 from qa.answering.judge import FILE, MARKS, pairs_of
-from qa.answering.pipeline import gather
+from qa.answering.scoring import regime_of
+from qa.answering.select import order_candidates
 from qa.embedding import TOKEN_HEAD, file_sha256
 from qa.retrieval.filters import Filters
 
@@ -69,15 +71,16 @@ def collect(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> Iter
     for question in questions:
         analysis = analyse(searcher.reader.read(question.question))
         for language in ("en", "zh"):
-            found = gather(searcher, analysis, Filters(), language, 3)
-            numbers = set(found.ranking.matches.numbers.tolist())
-            known = [c for _, c in found.ordered if c.row in numbers]
+            ranking = searcher.rank(analysis.query, Filters(), language)
+            numbers = set(ranking.matches.numbers.tolist())
+            ordered = order_candidates(candidates(analysis, ranking, assistant.snapshot), regime_of(question.language, language))
+            known = [c for _, c in ordered if c.row in numbers]
             gains = [question.gain(c) for c in known]
             # What answers and stands further down is a lesson, too.
             kept = [i for i, g in enumerate(gains) if i < NEAREST or (g >= 0.99 and i < 4 * NEAREST)]
             if not kept:
                 continue
-            pairs = pairs_of(analysis.query, found.ranking, [known[i] for i in kept], assistant.snapshot)
+            pairs = pairs_of(analysis.query, ranking, [known[i] for i in kept], assistant.snapshot)
             yield Example(
                 question,
                 language,

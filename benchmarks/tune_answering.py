@@ -1,78 +1,151 @@
 """Fit the weights of sentence choice and of confidence.
 
-Purpose: write qa/answering/weights.json. Only the development split and the training questions
-(answering_train.jsonl, see answering_data.py) are read.
-Run: python benchmarks/tune_answering.py [--write]
+Purpose: write qa/answering/weights.json.
+Run: python benchmarks/tune_answering.py --unseen FILE [--processes 2] [--write]
+FILE is what ``train_judge.py --folds`` wrote: for each training question the logits of a judge that has not seen its document.
 
-Sentence weights: softmax regression over the candidate sentences of each question; a sentence is
-right in proportion to the expected patterns that it meets. Confidence: logistic regression on
-whether the question has an answer (English on English) or the chosen evidence is right (elsewhere).
-Both are fitted for each regime, the sentence weights with an L2 pull towards those fitted on all
-regimes. Printed figures are cross-validated on the development split (five folds by question); the
-weights written are fitted on the whole of it. Confidence is scaled on held-out development questions, where
-unanswerable ones are as frequent as in the test split and rarer than among the training questions.
+Sentence weights: softmax regression over the candidate sentences of each training question; a sentence is right in proportion
+to the answers that it holds. Then the share of the judge's logit, by the same measure over the sentences that it reads.
+Confidence: logistic regression on whether the question has an answer (English on English) or the chosen evidence is right
+(elsewhere). All are fitted for each regime, the sentence weights with an L2 pull towards those of all regimes. The
+development split fits no weight: it scales confidence, since unanswerable questions are rarer there, as among users, than in the
+training questions, and chooses the thresholds. The figures printed are those of the development split, and the areas under
+the ROC curve of confidence on training questions by cross-validation. The test split is not read.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import multiprocessing
 import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from answering_data import TrainingQuestion, load_training
 from scipy.ndimage import uniform_filter
 from scipy.optimize import minimize
+from sklearn.metrics import roc_auc_score
 
-from qa.answering import scoring
+from qa.answering import judge, pipeline, scoring
 from qa.answering.analysis import analyse
-from qa.answering.evidence import FEATURES, Candidate
-from qa.answering.pipeline import HOME, SURE, gather, resolve
-from qa.answering.select import choose, order_candidates
+from qa.answering.evidence import FEATURES, Candidate, candidates
+from qa.answering.pipeline import HOME, JUDGED, SURE, gather, resolve
+from qa.answering.scoring import REGIMES, regime_of
 from qa.answering.sufficiency import FEATURES as CONFIDENCE_FEATURES
-from qa.answering.sufficiency import confidence_features
 from qa.assistant import Assistant
 from qa.evaluation.questions import Question, load_questions
 from qa.retrieval.filters import Filters
 
 FOLDS = 5
 STANDARD_C = 0.1
-PULL = 0.6
-TRAINING_SHARE = 0.25
-"""Weight of a training question in confidence, against 1 for a development question: most of those without an
-answer ask for an attribute that nothing states, fewer for another year or name, as users do."""
+PULL = 6.0
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
+Weights = dict[str, dict[str, object]]
 
 
 @dataclass
-class Case:
-    question: Question | TrainingQuestion
+class Lesson:
+    """The candidate sentences of a question in one language.
+
+    Attributes:
+        regime: of question and language.
+        x: (n, features).
+        y: (n,) how far each answers.
+        rows: their numbers.
+    """
+
+    id: str
     regime: str
-    analysis: object
-    pool: list[Candidate]
     x: np.ndarray
     y: np.ndarray
+    rows: list[int]
 
 
-def standing_alone(assistant: Assistant, question: Question | TrainingQuestion) -> str:
-    return resolve(assistant._searcher, question.question, question.history, Filters())
+@dataclass
+class Outcome:
+    """What the pipeline does with a question in one language.
+
+    Attributes:
+        features: of confidence; empty if there is no evidence.
+        reachable: whether the language can answer at all.
+        right, first: whether the chosen sentences hold everything asked, and the first alone.
+    """
+
+    id: str
+    regime: str
+    features: np.ndarray
+    reachable: bool
+    right: bool
+    first: bool
 
 
-def collect(assistant: Assistant, questions: list[Question | TrainingQuestion]) -> list[Case]:
-    searcher = assistant._searcher
-    cases = []
-    for question in questions:
-        analysis = analyse(searcher.reader.read(standing_alone(assistant, question)))
-        # Both languages for every question: confidence must tell which of the two holds the answer.
+class Work:
+    """One process's part: an assistant, the questions, and logits of judges that have not seen them."""
+
+    def __init__(self, unseen: Path) -> None:
+        self.assistant = Assistant.open(own_documents=False)
+        training = load_training(self.assistant.snapshot.glossary)
+        self.questions = {q.id: q for q in [*training, *load_questions("dev")]}
+        file = np.load(unseen)
+        logits = iter(zip(file["rows"].tolist(), file["logits"].tolist(), strict=True))
+        self.unseen = {key: dict(next(logits) for _ in range(n)) for key, n in zip(file["keys"].tolist(), file["lengths"].tolist(), strict=True)}
+
+    def lessons(self, id: str) -> list[Lesson]:
+        question, searcher, found = self.questions[id], self.assistant._searcher, []
+        analysis = analyse(searcher.reader.read(question.question))
         for language in ("en", "zh"):
-            found = gather(searcher, analysis, Filters(), language, 3)
-            pool = [c for _, c in found.ordered]
-            if not pool:
-                continue
-            x = np.asarray([[c.features[f] for f in FEATURES] for c in pool])
-            y = np.asarray([gain(question, c) for c in pool])
-            cases.append(Case(question, found.regime, analysis, pool, x, y))
-    return cases
+            pool = candidates(analysis, searcher.rank(analysis.query, Filters(), language), searcher.snapshot)
+            y = np.asarray([gain(question, c) for c in pool], dtype=np.float32)
+            if len(pool):
+                x = np.asarray([list(c.features.values()) for c in pool], dtype=np.float32)
+                found.append(Lesson(id, regime_of(question.language, language), x, y, [c.row for c in pool]))
+        return found
+
+    def outcomes(self, id: str, weights: Weights) -> list[Outcome]:
+        install(weights)
+        pipeline.judged = judge.judged
+        question, searcher, found = self.questions[id], self.assistant._searcher, []
+        analysis = analyse(searcher.reader.read(resolve(searcher, question.question, question.history, Filters())))
+        for language in ("en", "zh"):
+            pipeline.judged = self.judged(f"{id} {language}")
+            evidence = gather(searcher, analysis, Filters(), language, 3)
+            text = " ".join(" ".join(c.text.split()) for c in evidence.chosen)
+            right = question.answerable and bool(evidence.chosen) and question.met_by(text)
+            first = right and question.met_by(" ".join(evidence.chosen[0].text.split()))
+            features = np.asarray([evidence.features[k] for k in CONFIDENCE_FEATURES]) if evidence.features else np.zeros(0)
+            found.append(Outcome(id, evidence.regime, features, evidence.confidence > 0, right, first))
+        return found
+
+    def judged(self, key: str) -> Callable[..., dict[int, judge.Verdict]]:
+        known = self.unseen.get(key)
+
+        def read(*args: object) -> dict[int, judge.Verdict]:
+            found = judge.judged(*args)  # type: ignore[arg-type]
+            if known is None:  # a development question, which no judge has seen
+                return found
+            return {row: dataclasses.replace(v, logit=known[row]) for row, v in found.items() if row in known}
+
+        return read
+
+
+_work: list[Work] = []
+
+
+def _begin(unseen: Path) -> None:
+    _work.append(Work(unseen))
+
+
+def _lessons(id: str) -> list[Lesson]:
+    return _work[0].lessons(id)
+
+
+def _outcomes(task: tuple[str, Weights]) -> list[Outcome]:
+    return _work[0].outcomes(*task)
 
 
 def gain(question: Question | TrainingQuestion, candidate: Candidate) -> float:
@@ -85,98 +158,119 @@ def gain(question: Question | TrainingQuestion, candidate: Candidate) -> float:
     return float(met) * (1.0 if candidate.document.id in question.documents else 0.5)
 
 
-def fit_softmax(cases: list[Case], prior: np.ndarray, pull: float) -> np.ndarray:
-    used = [c for c in cases if c.y.max() > 0]
+class Lists:
+    """Lists of candidates one after another, for sums over each."""
 
+    def __init__(self, lessons: Sequence[Lesson]) -> None:
+        self.lessons = [lesson for lesson in lessons if lesson.y.max() > 0]
+        self.cuts = np.cumsum([0, *(len(lesson.y) for lesson in self.lessons)])[:-1]
+        self.owner = np.repeat(np.arange(len(self.lessons)), [len(lesson.y) for lesson in self.lessons])
+        self.x = np.concatenate([lesson.x for lesson in self.lessons]).astype(np.float64)
+        y = np.concatenate([lesson.y for lesson in self.lessons]).astype(np.float64)
+        self.target = np.where(y >= np.maximum.reduceat(y, self.cuts)[self.owner] * 0.99, y, y * 0.3)
+
+    def loss(self, z: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return -log of the probability mass on right sentences, and its derivative by each score."""
+        p = np.exp(z - np.maximum.reduceat(z, self.cuts)[self.owner])
+        p /= np.add.reduceat(p, self.cuts)[self.owner]
+        mass = np.add.reduceat(p * self.target, self.cuts) + 1e-9
+        return float(-np.log(mass).sum()), p - p * self.target / mass[self.owner]
+
+
+def fit_sentences(lists: Lists, prior: np.ndarray, pull: float) -> np.ndarray:
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        total, grad = 0.0, np.zeros_like(w)
-        for case in used:
-            z = case.x @ w
-            z -= z.max()
-            p = np.exp(z) / np.exp(z).sum()
-            target = np.where(case.y >= case.y.max() * 0.99, case.y, case.y * 0.3)
-            # Probability mass on right sentences, whichever of them: -log sum(p * y).
-            mass = float((p * target).sum()) + 1e-9
-            total -= np.log(mass)
-            grad -= case.x.T @ (p * target / mass - p)
-        total += pull * float(((w - prior) ** 2).sum())
-        return total, grad + 2 * pull * (w - prior)
+        value, by_score = lists.loss(lists.x @ w)
+        return value + pull * float(((w - prior) ** 2).sum()), lists.x.T @ by_score + 2 * pull * (w - prior)
 
     return minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(prior)).x
 
 
-def fit_logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def fit_share(lessons: Sequence[Lesson], weights: np.ndarray, unseen: dict[str, dict[int, float]]) -> float:
+    """Choose the judge's share over the best sentences that it has read."""
+    parts, logits = [], []
+    for lesson in lessons:
+        best = np.argsort(-(lesson.x @ weights), kind="stable")[:JUDGED]
+        known = unseen.get(f"{lesson.id} {lesson.regime.split('-')[-1]}", {})
+        best = np.asarray([i for i in best if lesson.rows[i] in known], dtype=np.int64)
+        if len(best) and lesson.y[best].max() > 0:
+            parts.append(Lesson(lesson.id, lesson.regime, lesson.x[best], lesson.y[best], [lesson.rows[i] for i in best]))
+            logits += [known[lesson.rows[i]] for i in best]
+    lists = Lists(parts)
+    return min(SHARES, key=lambda share: lists.loss(lists.x @ weights + share * np.asarray(logits))[0])
+
+
+def fit_logistic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Fit a logistic regression on standardised features; return weights and bias for raw ones."""
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
-        value = -(weight * (y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9))).sum()
+        value = -(y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)).sum()
         pull = np.append(w[:-1], 0.0) / STANDARD_C
-        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (weight * (p - y)) + pull
+        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (p - y) + pull
 
     w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B").x
     return np.append(w[:-1] / deviation, w[-1] - (w[:-1] * mean / deviation).sum())
 
 
-def install(weights: dict[str, dict[str, object]]) -> None:
+def install(weights: Weights) -> None:
     models = {name: scoring.Model(**raw) for name, raw in weights.items()}
     scoring._models = lambda: models  # type: ignore[assignment]
 
 
-def rechoose(assistant: Assistant, case: Case) -> tuple[bool, dict[str, float]]:
-    ordered = order_candidates(case.pool, case.regime)
-    chosen = choose(case.analysis, ordered, 3, scoring.model(case.regime).extra)
-    text = " ".join(" ".join(c.text.split()) for c in chosen)
-    right = case.question.answerable and case.question.met_by(text)
-    return right, confidence_features(case.analysis, chosen, case.pool, ordered, assistant.snapshot)
-
-
-def train(assistant: Assistant, cases: list[Case], extra: float) -> dict[str, dict[str, object]]:
+def sentence_weights(lessons: Sequence[Lesson], unseen: dict[str, dict[int, float]], extra: float) -> Weights:
     start = np.asarray([5.0 if f in ("late", "lexical", "coverage") else 0.3 for f in FEATURES])
-    shared = fit_softmax(cases, start, 0.1)
-    regimes = {r: fit_softmax([c for c in cases if c.regime == r], shared, PULL) for r in scoring.REGIMES}
-    weights = {
-        r: {"sentence": dict(zip(FEATURES, map(float, w), strict=True)), "confidence": {}, "bias": 0.0, "threshold": 0.5, "extra": extra}
-        for r, w in regimes.items()
-    }
-    install(weights)
-    rows = [(case, *rechoose(assistant, case)) for case in cases]
-    for name in scoring.REGIMES:
-        mine = [(case, right, f) for case, right, f in rows if case.regime == name]
-        x = np.asarray([[f[k] for k in CONFIDENCE_FEATURES] for _, _, f in mine])
-        # Where two languages compete the target is a right answer, which tells the one that holds it from the other;
-        # English documents hold nearly everything, so for English questions it is whether there is an answer.
-        y = np.asarray([float(case.question.answerable if name == "en" else right) for case, right, _ in mine])
-        share = np.asarray([TRAINING_SHARE if isinstance(case.question, TrainingQuestion) else 1.0 for case, _, _ in mine])
-        w = fit_logistic(x, y, share)
-        weights[name]["confidence"] = dict(zip(CONFIDENCE_FEATURES, map(float, w[:-1]), strict=True))
-        weights[name]["bias"] = float(w[-1])
-    install(weights)
+    shared = fit_sentences(Lists(lessons), start, 0.1)
+    weights: Weights = {}
+    for regime in REGIMES:
+        own = [lesson for lesson in lessons if lesson.regime == regime]
+        w = fit_sentences(Lists(own), shared, PULL)
+        weights[regime] = {
+            "sentence": dict(zip(FEATURES, map(float, w), strict=True)), "confidence": {}, "bias": 0.0, "threshold": 0.5, "extra": extra,
+            "judge": fit_share(own, w, unseen),
+        }  # fmt: skip
     return weights
 
 
-def evaluate(assistant: Assistant, questions: list[Question]) -> list[tuple[Question, float, str, bool, bool]]:
-    """Run both languages as the pipeline does; return confidence, regime, right and first right."""
-    searcher = assistant._searcher
-    rows = []
+def fit_confidence(weights: Weights, outcomes: Sequence[Outcome], answerable: dict[str, bool]) -> None:
+    for regime in REGIMES:
+        own = [o for o in outcomes if o.regime == regime and len(o.features)]
+        x = np.stack([o.features for o in own])
+        # Where two languages compete the target is a right answer, which tells the one that holds it from the other;
+        # English documents hold nearly everything, so for English questions it is whether there is an answer.
+        y = np.asarray([float(answerable[o.id] if regime == "en" else o.right) for o in own])
+        part = np.arange(len(own)) % FOLDS
+        z = np.zeros(len(own))
+        for fold in range(FOLDS):
+            w = fit_logistic(x[part != fold], y[part != fold])
+            z[part == fold] = x[part == fold] @ w[:-1] + w[-1]
+        w = fit_logistic(x, y)
+        weights[regime]["confidence"] = dict(zip(CONFIDENCE_FEATURES, map(float, w[:-1]), strict=True))
+        weights[regime]["bias"] = float(w[-1])
+        print(f"confidence, {regime}: area {roc_auc_score(y, z):.4f} ({len(y)} training questions)", flush=True)
+
+
+Entry = tuple[Question, list[tuple[float, str, bool, bool]]]
+"""A question, and confidence, regime, right and first right in its own language and the other."""
+
+
+def entries(weights: Weights, outcomes: Sequence[Outcome], questions: Sequence[Question]) -> Iterator[Entry]:
+    install(weights)
+    of: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        of.setdefault(outcome.id, []).append(outcome)
     for question in questions:
-        analysis = analyse(searcher.reader.read(standing_alone(assistant, question)))
-        found = [gather(searcher, analysis, Filters(), language, 3) for language in ("en", "zh")]
-        found.sort(key=lambda e: "-" in e.regime)
         entry = []
-        for e in found:
-            text = " ".join(" ".join(c.text.split()) for c in e.chosen)
-            right = question.answerable and bool(e.chosen) and question.met_by(text)
-            first = right and question.met_by(" ".join(e.chosen[0].text.split()))
-            entry.append((e.confidence, e.regime, right, first))
-        rows.append((question, entry))
-    return rows
+        for o in sorted(of[question.id], key=lambda o: "-" in o.regime):
+            known = o.reachable and len(o.features)
+            sure = scoring.confidence(dict(zip(CONFIDENCE_FEATURES, o.features.tolist(), strict=True)), o.regime) if known else 0.0
+            entry.append((sure, o.regime, o.right, o.first))
+        yield question, entry
 
 
-def platt(rows) -> tuple[float, float]:
-    """Scale confidences to what real questions show (Platt 1999): made-up near misses shift them."""
+def platt(rows: Sequence[Entry]) -> tuple[float, float]:
+    """Scale confidences to what questions show among which few are unanswerable (Platt 1999)."""
     picks = [entry[0] if entry[0][0] + HOME >= entry[1][0] else entry[1] for _, entry in rows]
     picks = [p for p in picks if p[0] > 0.0]  # 0 marks what is out of reach, by rule
     z = np.asarray([np.log(p[0] / (1 - p[0])) for p in picks])
@@ -190,17 +284,9 @@ def platt(rows) -> tuple[float, float]:
     return float(scale), float(shift)
 
 
-def calibrate(confidence: float, scale: float, shift: float) -> float:
-    if confidence == 0.0:
-        return 0.0
-    return float(1 / (1 + np.exp(-(scale * np.log(confidence / (1 - confidence)) + shift))))
-
-
-def outcome(rows, thresholds: dict[str, float]) -> dict[str, float]:
+def outcome_of(rows: Sequence[Entry], thresholds: dict[str, float]) -> dict[str, float]:
     tp = fp = fn = right = answerable = first = 0
-    for question, entry in rows:
-        own = entry[0]
-        other = entry[1]
+    for question, (own, other) in rows:
         pick = other if own[0] < SURE and other[0] > own[0] + HOME and other[0] >= thresholds[other[1]] else own
         abstain = pick[0] < thresholds[pick[1]]
         if question.answerable:
@@ -217,7 +303,7 @@ def outcome(rows, thresholds: dict[str, float]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def choose_thresholds(rows) -> dict[str, float]:
+def choose_thresholds(rows: Sequence[Entry]) -> dict[str, float]:
     """Choose the thresholds that make right answers and the F1 of abstaining greatest together.
 
     English on English and the rest have one each; English questions on Chinese passages get a high
@@ -228,7 +314,7 @@ def choose_thresholds(rows) -> dict[str, float]:
     own, zh, foreign = (np.arange(0.10, 0.90, 0.05) for _ in range(3))
     figures = np.zeros((len(own), len(zh), len(foreign)))
     for i, j, k in np.ndindex(figures.shape):
-        o = outcome(rows, {"en": float(own[i]), "zh": float(zh[j]), "zh-en": float(foreign[k]), "en-zh": 0.85})
+        o = outcome_of(rows, {"en": float(own[i]), "zh": float(zh[j]), "zh-en": float(foreign[k]), "en-zh": 0.85})
         figures[i, j, k] = o["right"] + o["f1"]
     i, j, k = np.unravel_index(uniform_filter(figures, size=3, mode="nearest").argmax(), figures.shape)
     return {"en": float(own[i]), "zh": float(zh[j]), "zh-en": float(foreign[k]), "en-zh": 0.85}
@@ -236,42 +322,45 @@ def choose_thresholds(rows) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--unseen", type=Path, required=True, help="logits on unseen documents, as train_judge.py writes them")
     parser.add_argument("--write", action="store_true", help="write qa/answering/weights.json")
     parser.add_argument("--extra", type=float, default=4.0, help="how far below the best sentence a further one may score")
+    parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    assistant = Assistant.open(own_documents=False)
-    questions = load_questions("dev")
-    training = load_training(assistant.snapshot.glossary)
-    cases = collect(assistant, [*questions, *training])
-    print(f"{len(questions)} development and {len(training)} training questions, {len(cases)} cases")
-    held: list = []
-    for fold in range(FOLDS):
-        part = [q for i, q in enumerate(questions) if i % FOLDS == fold]
-        ids = {q.id for q in part}
-        train(assistant, [c for c in cases if c.question.id not in ids], args.extra)
-        held += evaluate(assistant, part)
-    scale, shift = platt(held)
-    held = [(q, [(calibrate(c, scale, shift), *rest) for c, *rest in entry]) for q, entry in held]
-    thresholds = choose_thresholds(held)
-    figures = outcome(held, thresholds)
-    for name, value in figures.items():
-        print(f"cross-validated {name}: {value:.4f}")
-    print("thresholds", {k: round(v, 2) for k, v in thresholds.items()})
-    weights = train(assistant, cases, args.extra)
-    for name, threshold in thresholds.items():
-        weights[name]["threshold"] = threshold
-        weights[name]["confidence"] = {k: v * scale for k, v in weights[name]["confidence"].items()}
-        weights[name]["bias"] = weights[name]["bias"] * scale + shift
-    for name in scoring.REGIMES:
-        print(name, {k: round(v, 2) for k, v in weights[name]["sentence"].items()})
-        print("   ", {k: round(v, 2) for k, v in weights[name]["confidence"].items()}, round(weights[name]["bias"], 2))
+    dev = load_questions("dev")
+    work = Work(args.unseen)
+    training = [q for q in work.questions.values() if isinstance(q, TrainingQuestion)]
+    answerable = {q.id: q.answerable for q in [*training, *dev]}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(args.processes, context, _begin, (args.unseen,)) as pool:
+        asked = [q.id for q in training if q.answerable]
+        lessons = [lesson for found in pool.map(_lessons, asked, chunksize=50) for lesson in found]
+        print(f"{len(training)} training questions, {len(lessons)} lists of candidates", flush=True)
+        weights = sentence_weights(lessons, work.unseen, args.extra)
+        print("share of the judge", {r: w["judge"] for r, w in weights.items()}, flush=True)
+        taught = [o for found in pool.map(_outcomes, [(q.id, weights) for q in training], chunksize=50) for o in found]
+        held = [o for found in pool.map(_outcomes, [(q.id, weights) for q in dev], chunksize=20) for o in found]
+    fit_confidence(weights, taught, answerable)
+    scale, shift = platt(list(entries(weights, held, dev)))
+    for raw in weights.values():
+        raw["confidence"] = {k: v * scale for k, v in raw["confidence"].items()}  # type: ignore[attr-defined]
+        raw["bias"] = raw["bias"] * scale + shift  # type: ignore[operator]
+    rows = list(entries(weights, held, dev))
+    thresholds = choose_thresholds(rows)
+    for name, value in outcome_of(rows, thresholds).items():
+        print(f"development {name}: {value:.4f}")
+    print("thresholds", {k: round(v, 2) for k, v in thresholds.items()}, "scale", round(scale, 3), "shift", round(shift, 3))
+    for name, raw in weights.items():
+        raw["threshold"] = thresholds[name]
+        print(name, {k: round(v, 2) for k, v in raw["sentence"].items()})  # type: ignore[attr-defined]
+        print("   ", {k: round(v, 2) for k, v in raw["confidence"].items()}, round(raw["bias"], 2))  # type: ignore[attr-defined,call-overload]
     if args.write:
         text = json.dumps({n: _rounded(w) for n, w in weights.items()}, indent=1) + "\n"
         scoring.WEIGHTS_FILE.write_text(text, encoding="utf-8")
         print(f"wrote {scoring.WEIGHTS_FILE}")
 
 
-def _rounded(value):
+def _rounded(value: object) -> object:
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
     return round(value, 4) if isinstance(value, float) else value

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from samples import CASES, DOCUMENTS, HashEmbedder
 
 import qa
-from qa.assistant import check_question
+from qa.answering.question import check_question
 from qa.errors import BadQuestion, UnknownDocument
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qa.answering.analysis import analyse
 from qa.answering.followups import standalone
-from qa.assistant import check_question
+from qa.answering.question import check_question
 from qa.chunking import chunk
 from qa.documents import Document, Section, parse_markdown
 from qa.documents.readers.builder import TextBuilder, clean, iso_date

@@ -63,13 +63,38 @@ class Pairs:
 
     Attributes:
         question: (n, token_dim) unit vectors of its tokens.
-        marks: (sentences, n, MARKS).
+        marks: (sentences, n, MARKS): the best match in the sentence and in the passage, the share of the word that stands in
+            sentence, heading and passage, and what the word is: its rarity, whether it has a meaning of its own, is
+            a name, stands in the glossary, holds a digit.
         sentences: (m, token_dim) unit vectors of the tokens of each sentence.
     """
 
     question: Floats
     marks: Floats
     sentences: tuple[Floats, ...]
+
+    def lacking(self) -> Floats:
+        """Return (sentences, 2): the rarity of the rarest word that neither sentence nor heading holds, and the passage neither."""
+        here = self.marks[:, :, 2:4].max(axis=2)
+        near = np.maximum(here, self.marks[:, :, 4])
+        weight = self.marks[:, :, 5] * self.marks[:, :, 6]
+        found: Floats = np.stack([(weight * (1 - here)).max(axis=1), (weight * (1 - near)).max(axis=1)], axis=1)
+        return found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says of a sentence.
+
+    Attributes:
+        logit: of the probability that it answers.
+        lacking: rarity of the rarest word of the question that neither it nor its heading holds, 0 to about 1.
+        absent: the same for the words that its passage does not hold either.
+    """
+
+    logit: float = UNJUDGED
+    lacking: float = 0.0
+    absent: float = 0.0
 
 
 def pairs_of(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot) -> Pairs:
@@ -222,19 +247,26 @@ def shipped() -> Judge:
     return Judge.load()
 
 
-def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, float]:
-    """Return the logit of each candidate that can be judged, by its number.
+def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, Verdict]:
+    """Judge those candidates that can be judged.
 
     Args:
         query: the question.
-        ranking: the passages that hold the candidates.
+        ranking: the passages, with what late interaction found in their sentences.
         candidates: sentences.
         snapshot: what was searched.
         encoder: identity of the model that made the vectors; no other than the judge's own is read.
+
+    Returns:
+        The verdict on each candidate, by its number.
     """
     judge = shipped()
     if judge.encoder not in encoder:
         return {}
     numbers = set(ranking.matches.numbers.tolist())
     known = [c for c in candidates if c.row in numbers]
-    return dict(zip((c.row for c in known), judge.logits(pairs_of(query, ranking, known, snapshot)).tolist(), strict=True)) if known else {}
+    if not known:
+        return {}
+    pairs = pairs_of(query, ranking, known, snapshot)
+    found = zip(judge.logits(pairs).tolist(), pairs.lacking().tolist(), strict=True)
+    return {c.row: Verdict(logit, lacking, absent) for c, (logit, (lacking, absent)) in zip(known, found, strict=True)}

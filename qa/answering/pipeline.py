@@ -19,9 +19,10 @@ from qa.answering.conflicts import superseded
 from qa.answering.disputes import disputes
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.followups import standalone
+from qa.answering.judge import judged
 from qa.answering.missing import abstention_text, missing_parts
 from qa.answering.scoring import confidence, model, regime_of
-from qa.answering.select import choose, order_candidates
+from qa.answering.select import choose, order_candidates, reorder
 from qa.answering.spelling import Spelling
 from qa.answering.sufficiency import confidence_features, out_of_reach
 from qa.index.snapshot import Snapshot
@@ -30,6 +31,8 @@ from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
 
 SHOWN_HITS = 8
+JUDGED = 8
+"""Best sentences that the judge reads."""
 SURE = 0.8
 """Confidence from which evidence in the question's language is taken without a look at the other."""
 HOME = 0.1
@@ -107,10 +110,12 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
     ordered = order_candidates(pool, regime)
+    verdicts = judged(query, ranking, [c for _, c in ordered[:JUDGED]], snapshot, searcher.encoder)
+    ordered = reorder(ordered, verdicts, regime)
     chosen = choose(analysis, ordered, limit, model(regime).extra)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
-    features = confidence_features(analysis, chosen, pool, ordered, snapshot)
+    features = confidence_features(analysis, chosen, pool, ordered, verdicts, snapshot)
     certainty = 0.0 if out_of_reach(analysis, features, snapshot, language) else confidence(features, regime)
     return Evidence(regime, ranking, ordered, chosen, features, certainty)
 

@@ -39,6 +39,7 @@ class Model:
         bias: of confidence.
         threshold: confidence below which the assistant abstains.
         extra: how far below the best sentence a further one may score.
+        judge: what a logit of the judge adds to a sentence's score.
     """
 
     sentence: Mapping[str, float]
@@ -46,6 +47,7 @@ class Model:
     bias: float
     threshold: float
     extra: float
+    judge: float
 
     @cached_property
     def by_feature(self) -> tuple[float, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qa.answering.analysis import YEARS_THROUGH, Analysis
 from qa.answering.evidence import Candidate, latest_date
 from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
-from qa.answering.scoring import sentence_score
+from qa.answering.judge import Verdict
+from qa.answering.scoring import model, sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
 PAIRED = 6  # best sentences for each side of a comparison, of which two with like figures are taken
@@ -17,6 +18,16 @@ MANY = 5  # most sentences of a list, an explanation or a development over time
 def order_candidates(pool: Sequence[Candidate], regime: str) -> list[tuple[float, Candidate]]:
     """Score candidates, best first; ties go to the earlier sentence of the earlier document."""
     scored = [(sentence_score(c, regime), c) for c in pool]
+    return sorted(scored, key=lambda pair: (-round(pair[0], 6), pair[1].document.id, pair[1].start))
+
+
+def reorder(ordered: Sequence[tuple[float, Candidate]], verdicts: Mapping[int, Verdict], regime: str) -> list[tuple[float, Candidate]]:
+    """Add what the judge says of the best candidates to their scores; the others count like the worst that it read."""
+    if not verdicts:
+        return list(ordered)
+    share = model(regime).judge
+    worst = min(v.logit for v in verdicts.values())
+    scored = [(score + share * (verdicts[c.row].logit if c.row in verdicts else worst), c) for score, c in ordered]
     return sorted(scored, key=lambda pair: (-round(pair[0], 6), pair[1].document.id, pair[1].start))
 
 

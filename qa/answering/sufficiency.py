@@ -8,16 +8,18 @@ from qa.answering.analysis import Analysis
 from qa.answering.demands import demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import names_entry, tokens_of
+from qa.answering.judge import UNJUDGED, Verdict
 from qa.index.snapshot import Snapshot
 from qa.text.glossary import Entry
 from qa.text.language import has_cjk
 
+_UNREAD = Verdict()
 _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of a thousand passages
 
 FEATURES = (
     "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown",
     "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
-    "low_coverage", "low_cosine", "low_identity",
+    "low_coverage", "low_cosine", "low_identity", "judge", "judge_first", "judge_top", "judge_mean", "lacking", "absent",
 )  # fmt: skip
 
 
@@ -26,9 +28,13 @@ def confidence_features(
     chosen: Sequence[Candidate],
     pool: Sequence[Candidate],
     ordered: Sequence[tuple[float, Candidate]],
+    verdicts: Mapping[int, Verdict],
     snapshot: Snapshot,
 ) -> dict[str, float]:
-    """Describe chosen evidence; every value lies near 0 to 1, and is 1 where nothing is demanded."""
+    """Describe chosen evidence; every value lies near 0 to 1, and is 1 where nothing is demanded; those of the judge are logits."""
+    read = [verdicts.get(c.row, _UNREAD) for c in chosen]
+    surest = max(read, key=lambda v: v.logit)
+    logits = sorted((v.logit for v in verdicts.values()), reverse=True) or [UNJUDGED]
     best = max(chosen, key=lambda c: (c.met.product, c.features["late"], -c.row))
     passages = {c.passage for c in chosen}
     near = [c.text for c in pool if c.passage in passages]
@@ -74,6 +80,12 @@ def confidence_features(
         "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
+        "judge": surest.logit,
+        "judge_first": read[0].logit,
+        "judge_top": logits[0],
+        "judge_mean": sum(logits[:3]) / len(logits[:3]),
+        "lacking": surest.lacking,
+        "absent": surest.absent,
     }
 
 

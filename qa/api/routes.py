@@ -14,10 +14,11 @@ from fastapi.responses import StreamingResponse
 
 import qa
 from qa.answering.answer import Answer
+from qa.answering.question import check_question
 from qa.api.bodies import AskBody, Collections, Documents, Health, Hits, ResearchBody, SearchBody, listed
 from qa.api.problems import MEDIA_TYPE, NotReady, Problem
 from qa.api.stream import event_stream
-from qa.assistant import Assistant, check_question
+from qa.assistant import Assistant
 from qa.documents.model import Document
 from qa.errors import QAError, SettingsError
 from qa.research import Brief

@@ -24,7 +24,7 @@ def read_question(argument: str, settings: Settings) -> str:
     Raises:
         BadQuestion: there is none, or it is not text.
     """
-    from qa.assistant import check_question
+    from qa.answering.question import check_question
 
     if argument == "-":
         if sys.stdin is None:

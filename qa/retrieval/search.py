@@ -129,6 +129,11 @@ class Searcher:
         self._readable = lru_cache(KEPT)(lambda text: embedder.unknown_share(text) < MAX_UNKNOWN)
         self._cosines = Cosines(snapshot)
 
+    @property
+    def encoder(self) -> str:
+        """Identity of the model that encodes the questions, as it encoded the passages."""
+        return self._embedder.identity
+
     def admitted(self, filters: Filters) -> NDArray[np.bool_]:
         """Return which passages lie inside a scope."""
         snapshot = self.snapshot

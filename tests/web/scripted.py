@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from qa.answering.answer import Answer, Citation, Comparison, Conflict, ConflictValue, Sentence, Side
-from qa.assistant import check_question
+from qa.answering.question import check_question
 from qa.documents.corpus import Series
 from qa.documents.markdown import parse_markdown
 from qa.documents.model import Document, Origin, Page, Section, Source

@@ -1,0 +1,101 @@
+"""The judge: which sentence answers, and which only looks like it."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from qa.answering.analysis import analyse
+from qa.answering.evidence import candidates
+from qa.answering.judge import MARKS, Judge, Pairs, judged, pairs_of, shipped
+from qa.answering.select import reorder
+from qa.errors import ModelUnavailable
+from qa.retrieval.filters import Filters
+
+
+@pytest.fixture(scope="module")
+def searcher(model_assistant):
+    return model_assistant._searcher
+
+
+def judge_all(searcher, question, language="en"):
+    analysis = analyse(searcher.reader.read(question))
+    ranking = searcher.rank(analysis.query, Filters(), language)
+    pool = candidates(analysis, ranking, searcher.snapshot)
+    return pool, judged(analysis.query, ranking, pool, searcher.snapshot, searcher.encoder), analysis.query, ranking
+
+
+def random_pairs(lengths, tokens=5, seed=3):
+    rng = np.random.default_rng(seed)
+    vectors = [rng.normal(size=(n, 128)).astype(np.float32) for n in (tokens, *lengths)]
+    question, *sentences = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors]
+    return Pairs(question, rng.random((len(lengths), tokens, MARKS), dtype=np.float32), tuple(sentences))
+
+
+def test_a_sentence_is_judged_the_same_alone_and_beside_longer_ones():
+    pairs = random_pairs((4, 30, 1))
+    together = shipped().logits(pairs)
+    for i, logit in enumerate(together):
+        alone = shipped().logits(Pairs(pairs.question, pairs.marks[i : i + 1], pairs.sentences[i : i + 1]))[0]
+        assert alone == pytest.approx(logit, abs=1e-4)
+
+
+def test_order_of_a_sentences_tokens_does_not_matter_but_which_they_are_does():
+    pairs = random_pairs((12,))
+    turned = Pairs(pairs.question, pairs.marks, (pairs.sentences[0][::-1].copy(),))
+    other = Pairs(pairs.question, pairs.marks, (-pairs.sentences[0],))
+    logit = shipped().logits(pairs)[0]
+    assert shipped().logits(turned)[0] == pytest.approx(logit, abs=1e-4)
+    assert abs(shipped().logits(other)[0] - logit) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("answerable", "near_miss"),
+    [
+        ("What was the net loss of Zhipu AI in 2024?", "What was the salary of Zhipu AI's chairman in 2024?"),
+        ("Who founded DeepSeek?", "Who sued DeepSeek's founder?"),
+        ("How small was the MMLU gap at the end of 2024?", "How small was the MMLU gap at the end of 2016?"),
+        ("谁创立了月之暗面？", "谁收购了月之暗面？"),
+    ],
+)
+def test_a_near_miss_is_judged_worse_than_the_question_that_is_answered(searcher, answerable, near_miss):
+    language = "zh" if "？" in answerable else "en"
+    best = [max(v.logit for v in judge_all(searcher, q, language)[1].values()) for q in (answerable, near_miss)]
+    assert best[0] > best[1] + 1
+
+
+def test_words_that_nothing_holds_are_told(searcher):
+    _, verdicts, *_ = judge_all(searcher, "Which zebra founded DeepSeek?")
+    assert min(v.absent for v in verdicts.values()) > 0.5
+    _, verdicts, *_ = judge_all(searcher, "Who founded DeepSeek?")
+    assert min(v.absent for v in verdicts.values()) < 0.3
+
+
+def test_marks_have_the_documented_shape(searcher):
+    pool, _, query, ranking = judge_all(searcher, "Who founded DeepSeek?")
+    pairs = pairs_of(query, ranking, pool[:3], searcher.snapshot)
+    assert pairs.marks.shape == (3, len(pairs.question), MARKS)
+    assert all(s.ndim == 2 and len(s) for s in pairs.sentences)
+    assert np.isfinite(pairs.marks).all()
+
+
+def test_vectors_of_another_model_are_not_judged(searcher):
+    pool, _, query, ranking = judge_all(searcher, "Who founded DeepSeek?")
+    assert judged(query, ranking, pool, searcher.snapshot, "another-model@0123456789abcdef") == {}
+
+
+def test_without_verdicts_the_order_stays():
+    ordered = [(2.0, object()), (1.0, object())]
+    assert reorder(ordered, {}, "en") == ordered
+
+
+@pytest.mark.parametrize("content", [b"no weights", b""])
+def test_a_damaged_file_is_named(tmp_path, content):
+    (tmp_path / "judge.safetensors").write_bytes(content)
+    with pytest.raises(ModelUnavailable, match=r"judge\.safetensors is no judge"):
+        Judge.load(tmp_path / "judge.safetensors")
+
+
+def test_a_file_that_says_nothing_of_its_encoder_is_refused(tmp_path):
+    save_file({"answer.bias": np.zeros(1, np.float32)}, str(tmp_path / "judge.safetensors"))
+    with pytest.raises(ModelUnavailable):
+        Judge.load(tmp_path / "judge.safetensors")
