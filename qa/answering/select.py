@@ -55,7 +55,8 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
     if both:
         chosen.append(both)
     # A sentence on both sides with one figure ("together raised") gives no side's own.
-    alone = [(s, c) for s, c in ordered if s > best_score - 2 * extra and not (covers(c.text, a) and covers(c.text, b) and not _two_levels(c.text))]
+    shared = {c.row for _, c in ordered if covers(c.text, a) and covers(c.text, b) and levels(c.text) and not _two_levels(c.text)}
+    alone = [(s, c) for s, c in ordered if s > best_score - 2 * extra and c.row not in shared]
     fitting = [[(s, c) for s, c in alone if covers(c.text, side)] for side in (a, b)]
     numbered = [[(s, c) for s, c in found if quantities_of(c.text)][:PAIRED] or found[:1] for found in fitting]
     pairs = [(s + t + (extra / 2 if _like(c, d) else 0.0), c, d) for s, c in numbered[0] for t, d in numbered[1] if c is not d or _two_levels(c.text)]
