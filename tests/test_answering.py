@@ -7,10 +7,12 @@ from qa.answering.analysis import Period, analyse
 from qa.answering.comparison import compare
 from qa.answering.conflicts import disagreement, rivals, superseded
 from qa.answering.demands import demands_of, met, surroundings, unknown_names
+from qa.answering.disputes import disputes
 from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.facts import parts_of_year
 from qa.answering.followups import standalone
 from qa.answering.pipeline import gather
+from qa.answering.select import choose
 from qa.answering.verify import support
 from qa.documents.model import Document, Section
 from qa.retrieval.filters import Filters
@@ -203,6 +205,83 @@ def test_an_older_value_of_the_same_quantity_is_outdated():
     newer = "China had 515 million users of generative AI in June 2025, CNNIC said."
     other = "DeepSeek had 97 million users abroad in March 2026."
     assert superseded(chosen(older, newer, other)) == {0: 1}
+
+
+def test_accounts_side_by_side_are_told():
+    pairs = {
+        "LightGen has over 2 million photonic neurons by most accounts, while one account says over one million.": [2e6, 1e6],
+        "The Financial Times put the price at about USD 2 billion, whereas some Chinese-language media wrote of USD 3-5 billion.": [2e9, 3e9],
+        "Joint papers rose fivefold in the reckoning of the AI Index 2022, or roughly fourfold in that of the AI Index 2023.": [5, 4],
+        "QuestMobile统计日活跃用户为7,352万，而依据AICPB数据的报道称只有3,000万。": [73_520_000, 30_000_000],
+    }
+    for text, values in pairs.items():
+        assert [q.value for q in told(candidate(text, 1))] == values
+    assert told(candidate("IDC reported 40,000 chips in 2024, and it said that 60,000 followed in 2025.", 1)) == ()
+    assert told(candidate("The service took in tokens on 27-28 February 2025, reports say, and one report has 24 countries.", 1)) == ()
+
+
+def test_dates_side_by_side_may_lack_their_year():
+    dates = {
+        "In mid-March 2026 it was adopted, on 12 March according to Hamidun News and on 13 March according to Strider.": [20260312, 20260313],
+        "Meta made public on 29 or 30 December 2025 that it was buying Manus.": [20251229, 20251230],
+        "2023年：梁文锋创立深度求索，维基百科记为5月，The Decoder则记为7月。": [20230500, 20230700],
+        "Huawei plans it for the fourth quarter of 2026, whereas another report of Reuters names the fourth quarter of 2025.": [20261000, 20251000],
+    }
+    for text, values in dates.items():
+        assert [q.value for q in told(candidate(text, 1), dated=True)] == values
+    assert told(candidate("In mid-January 2025, reports say, the rule came out, but on 15 January 2025 others said no.", 1), dated=True) == ()
+
+
+def found_in(question, *texts):
+    analysis = read(question)
+    evidence = chosen(*texts)
+    return disputes(analysis, evidence, [(10.0 - n, c) for n, c in enumerate(evidence)], 3.0), evidence
+
+
+def test_a_plain_question_gets_the_conflict_that_the_evidence_tells_of():
+    (found,), _ = found_in(
+        "How many humanoid robots did Unitree ship in 2025?",
+        "Unitree says that it shipped more than 5,500 humanoid robots in 2025.",
+        "Unitree's own statement of more than 5,500 humanoid robots shipped in 2025 exceeds the 4,200 that Omdia lists for the company.",
+    )
+    assert [(v.value, v.citation) for v in found.values] == [("5,500", 2), ("4,200", 2)]
+    (found,), _ = found_in(
+        "How large was the revenue of Kunlunxin in 2025?",
+        "Analysts put the revenue of Kunlunxin in 2025 at about 1.3 billion yuan.",
+        "Other estimates of the revenue of Kunlunxin in 2025 lie at about 3.5 to 5 billion yuan.",
+    )
+    assert [(v.value, v.citation) for v in found.values] == [("1.3 billion yuan", 1), ("3.5 to 5 billion yuan", 2)]
+
+
+def test_a_question_that_offers_two_values_gets_both_where_the_evidence_has_them():
+    (found,), _ = found_in(
+        "Was the plan adopted on the 12th or the 13th?", "Hamidun dates the adoption of the plan to 12 March 2026, Strider to 13 March 2026."
+    )
+    assert [v.value for v in found.values] == ["12 March 2026", "13 March 2026"]
+
+
+def test_no_conflict_is_reported_about_what_was_not_asked():
+    accounts = "The cost of the campaign is reported differently: USD 5 million by one site and USD 6 million by another."
+    assert found_in("How many chips did Huawei ship in 2025?", "Huawei shipped 812,000 chips in 2025.", accounts)[0] == []
+    assert found_in("Who leads the campaign?", accounts)[0] == []
+
+
+def scored(*texts):
+    return [(10.0 - n / 10, c) for n, c in enumerate(chosen(*texts))]
+
+
+def test_each_year_of_a_comparison_gets_its_figure():
+    ordered = scored(
+        "Between 2014 and 2023 the total of families was 54,000.",
+        "The count of families was followed closely in 2014.",
+        "In 2014 there were 733 families.",
+        "In 2023 there were 14,000 families.",
+    )
+    texts = [c.text for c in choose(read("Count of families: 2014 against 2023?"), ordered, 3, 3.0)]
+    assert any("733" in text for text in texts)
+    assert any("14,000" in text for text in texts)
+    assert read("How many families were there from 2014 to 2023?").aspects == ()
+    assert read("How do V2 and V3 differ in parameters?").aspects == ("V2", "V3")
 
 
 def test_the_sides_of_a_comparison_get_their_difference():

@@ -23,7 +23,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
         ),
         (
             "comparison",
-            r"\bcompar|\bversus\b|\bvs\.?\b|\bdifference between\b|\bwhich of\b|\b(?:than|against) (?:in )?(?:the )?(?:US|America|China|its)"
+            r"\bcompar|\bversus\b|\bvs\.?\b|\bdifference between\b|\bdiffer(?:s|ed)? (?:from|between)\b|\bnext to\b|\bwhich of\b|\b(?:than|against) (?:in )?(?:the )?(?:US|America|China|its)"
             r"|\bhow (?:much|far|many)\b.*\b(?:than|ahead|behind)\b|相比|比较|对比|与.+(?:差距|之比)|还是|孰|分别|谁更|哪个更",
         ),
         ("list", r"^(?:list|name|enumerate)\b|\b(?:which|what) (?:two|three|four|five|six|other|\d) |\b(?:which|what) (?:\w+ ){0,3}(?:\w+(?:ies|[^aeius]s)) (?:are|were|have|did|do|has)\b|\bwhat are\b|哪些|哪[两二三四五几]|列出|列举|有何"),
@@ -53,7 +53,7 @@ _BOUND = re.compile(
 
 Aspect = Entry | str | int
 """A known name, a word written like one ("V3"), or a year."""
-YEARS_THROUGH = re.compile(r"(?:19|20)\d\d年?\s*(?:[-–—~]|to|and|through|until|至|到)\s*(?:19|20)\d\d", re.IGNORECASE)
+_YEARS_THROUGH = re.compile(r"(?:19|20)\d\d年?\s*(?:[-–—~]|to|and|through|until|至|到)\s*(?:19|20)\d\d", re.IGNORECASE)
 _PAIR = re.compile(
     r"(?<![\w.-])([A-Za-z]+-?\d[\w.]*)\s*(?:and|or|vs\.?|versus|against|to|与|和|跟|对|比|还是|到)\s*(?:the )?([A-Za-z]+-?\d[\w.]*)(?![\w-])", re.IGNORECASE
 )
@@ -98,7 +98,7 @@ class Analysis:
             return (pair[1], pair[2])
         years = sorted(self.query.years)
         # "2014-2023" and "from 2014 to 2023" are one time, unless the question is what changed in it.
-        apart = self.kind == "change" or not YEARS_THROUGH.search(self.query.text)
+        apart = self.kind == "change" or not _YEARS_THROUGH.search(self.query.text)
         return tuple(years) if len(years) == 2 and apart and self.kind in ("comparison", "number", "change") else ()
 
     @property
@@ -112,6 +112,9 @@ class Analysis:
         return self.query.language
 
 
+_MORE = re.compile(r"\b(?:more|fewer|less|larger|bigger|higher|lower|greater|faster|cheaper|ahead|better|longer)\b|更|高于|低于|多于|少于|超过", re.IGNORECASE)
+
+
 def analyse(query: Query) -> Analysis:
     """Recognise what a question asks for."""
     text = query.text
@@ -119,7 +122,7 @@ def analyse(query: Query) -> Analysis:
     sides = _sides(query)
     if kind == "comparison" and len(sides) < 2:
         sides = ()
-    elif len(sides) >= 2 and kind in ("number", "general", "definition", "entity", "list"):
+    elif len(sides) >= 2 and (kind in ("number", "general", "definition", "entity", "list") or (kind == "yesno" and _MORE.search(text))):
         kind = "comparison"
     order: Literal["", "latest", "earliest"] = ""
     if _LATEST.search(text):
@@ -129,7 +132,7 @@ def analyse(query: Query) -> Analysis:
     return Analysis(query, kind, order, _period(text), sides if kind == "comparison" else ())
 
 
-_JOIN = re.compile(r"\s*(?:,|、|/|and|or|versus|vs\.?|with|to|than|against|和|与|跟|同|还是|及|比|or the|and the|than the|versus the|with the|to the)\s*(?:in |that of |of )?(?:the )?", re.IGNORECASE)
+_JOIN = re.compile(r"\s*(?:,|、|/|and|or|versus|vs\.?|with|to|than|against|和|与|跟|同|还是|及|比|or the|and the|than the|versus the|with the|to the)\s*(?:in |that of |of |by |for |from |with )?(?:the )?", re.IGNORECASE)
 
 
 def _sides(query: Query) -> tuple[Entry, ...]:

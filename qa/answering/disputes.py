@@ -65,9 +65,20 @@ def disputes(analysis: Analysis, chosen: list[Candidate], ordered: Sequence[tupl
         found = found or _Search(analysis, chosen, near, [c for _, c in ordered[:POOL]], dated).found()
     if not found:
         return []
-    # What tells of another value belongs into the answer, even where the selection left it out.
-    entries = [(c, _joined(chosen, c, {other.row for other, _ in found}), q) for c, q in found]
-    return [conflict(next((c.text for c, _ in found if DIFFERS.search(c.text)), found[0][0].text), entries)]
+    _join(chosen, [c for c, _ in found])
+    number = {c.row: n for n, c in enumerate(chosen, 1)}
+    what = next((c.text for c, _ in found if DIFFERS.search(c.text)), found[0][0].text)
+    return [conflict(what, [(c, number[c.row], q) for c, q in found])]
+
+
+def _join(chosen: list[Candidate], telling: Sequence[Candidate]) -> None:
+    """Add the sentences that tell of the values to the answer, in place of its last ones where it would grow too long."""
+    rows = {c.row for c in chosen}
+    chosen += [c for c in {c.row: c for c in telling}.values() if c.row not in rows]
+    kept = {c.row for c in telling}
+    for candidate in chosen[:0:-1]:
+        if len(chosen) > MANY and candidate.row not in kept:
+            chosen.remove(candidate)
 
 
 def _ways(analysis: Analysis) -> tuple[bool, ...]:
@@ -243,14 +254,3 @@ def _alike(one: Candidate, other: Candidate) -> float:
     """Return the share of words in common, of the sentence with fewer."""
     here, there = (frozenset(t for t in tokens_of(c.text) if not t[0].isdigit()) for c in (one, other))
     return len(here & there) / min(len(here), len(there)) if here and there else 0.0
-
-
-def _joined(chosen: list[Candidate], candidate: Candidate, kept: set[int]) -> int:
-    """Return the citation number of a sentence, adding it to the answer where it is missing."""
-    rows = [c.row for c in chosen]
-    if candidate.row in rows:
-        return rows.index(candidate.row) + 1
-    if len(chosen) >= MANY and chosen[-1].row not in kept:
-        chosen.pop()
-    chosen.append(candidate)
-    return len(chosen)

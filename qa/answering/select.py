@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from qa.answering.analysis import YEARS_THROUGH, Analysis
+from qa.answering.accounts import levels
+from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate, latest_date
 from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
 from qa.answering.judge import Verdict
 from qa.answering.scoring import model, sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
+_PERIOD = re.compile(r"(?:19|20)\d\d(?:年[初中底末年]*)?\s*(?:[-–—~]|to|and|through|until|至|到)\s*(?:19|20)\d\d", re.IGNORECASE)
 PAIRED = 6  # best sentences for each side of a comparison, of which two with like figures are taken
 MANY = 5  # most sentences of a list, an explanation or a development over time
 
@@ -59,12 +62,15 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
     of_years = isinstance(a, int)
     ahead, margin = (2 * PAIRED, 2 * extra) if of_years else (3, extra / 4)
     near = [c for s, c in ordered[:ahead] if s > best_score - margin and quantities_of(c.text)]
-    both = next((c for c in near if covers(c.text, a) and covers(c.text, b) and (not of_years or _two_levels(c.text))), None)
+    both = next((c for c in near if covers(c.text, a) and covers(c.text, b) and _two_levels(c.text)), None)
     if both:
         chosen.append(both)
-    fitting = [[(s, c) for s, c in ordered if covers(c.text, side) and s > best_score - 2 * extra] for side in (a, b)]
+    # A sentence on both sides with one figure ("together raised") gives no side's own.
+    shared = {c.row for _, c in ordered if covers(c.text, a) and covers(c.text, b) and levels(c.text) and not _two_levels(c.text)}
+    alone = [(s, c) for s, c in ordered if s > best_score - 2 * extra and c.row not in shared]
+    fitting = [[(s, c) for s, c in alone if covers(c.text, side)] for side in (a, b)]
     numbered = [[(s, c) for s, c in found if quantities_of(c.text)][:PAIRED] or found[:1] for found in fitting]
-    pairs = [(s + t + (extra / 2 if _like(c, d) else 0.0), c, d) for s, c in numbered[0] for t, d in numbered[1]]
+    pairs = [(s + t + (extra / 2 if _like(c, d) else 0.0), c, d) for s, c in numbered[0] for t, d in numbered[1] if c is not d or _two_levels(c.text)]
     single = [c for found in numbered for _, c in found[:1]]
     for candidate in max(pairs, key=lambda p: p[0])[1:] if pairs else single:
         if not any(same(candidate, other) for other in chosen):
@@ -77,9 +83,9 @@ def _both_sides(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], 
 
 
 def _two_levels(text: str) -> bool:
-    """Tell whether a sentence may give a figure for each of two years: two like ones, and the years are no one period."""
-    sorts = [(q.kind, q.unit if q.kind == "money" else "") for q in quantities_of(text)]
-    return len(sorts) > len(set(sorts)) and not YEARS_THROUGH.search(text)
+    """Tell whether a sentence may give a figure for each of two sides: two like ones, and its years are no one period."""
+    sorts = [(q.kind, q.unit if q.kind == "money" else "") for q in levels(text)]
+    return len(sorts) > len(set(sorts)) and not _PERIOD.search(text)
 
 
 def _like(one: Candidate, other: Candidate) -> bool:
