@@ -25,8 +25,6 @@ MAX_PASSWORD_CHARS = 256
 _NAME = re.compile(r"[\w.@-]{1,64}")
 _HASHER = PasswordHasher()  # argon2id with the parameters of RFC 9106 for small memory: 64 MiB, 3 passes
 _AT_ONCE = threading.Semaphore(4)  # each check takes 64 MiB
-# What a password is compared with where there is no such user, so that the time tells nothing.
-_NOBODY = _HASHER.hash(secrets.token_hex(16))
 
 
 class Accounts:
@@ -43,6 +41,8 @@ class Accounts:
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
+        # What a password is compared with where there is no such user, so that the time tells nothing.
+        self._nobody = PasswordHasher().hash(secrets.token_hex(16))
         self._refresh()
         if not self._hashes:
             raise SettingsError(f"{path}: no users; add one with: qa user add NAME --auth {path}")
@@ -78,7 +78,7 @@ class Accounts:
         known = self._hashes.get(name)
         with _AT_ONCE:
             try:
-                _HASHER.verify(known or _NOBODY, password[:MAX_PASSWORD_CHARS])
+                _HASHER.verify(known or self._nobody, password[:MAX_PASSWORD_CHARS])
             except VerifyMismatchError:
                 return False
             except (VerificationError, InvalidHashError) as error:

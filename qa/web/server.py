@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import socket
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -38,14 +40,42 @@ def run(settings: Settings, host: str, port: int, wrap: Wrap | None = None) -> N
         SettingsError: the host is unknown or no port is free, or other machines could reach the page without a log-in.
         OSError: the folder for conversations cannot be written.
     """
-    from qa.web.app import create_app  # loads Gradio, which an interface without the page does not need
-
     check_exposure(settings, host)
     settings = settings.model_copy(update={"host": host})
     engine = Engine(settings)
+    engine.start()  # the assistant is opened while Gradio is imported
+    with light_gradio():
+        from qa.web.app import create_app  # loads Gradio, which an interface without the page does not need
+
     page = create_app(settings, engine)
     notice = "passwords" if settings.auth is not None else ""
     serve_app(wrap(page, engine) if wrap else page, host, port, "The page", notice)
+
+
+@contextmanager
+def light_gradio() -> Iterator[None]:
+    """Import Gradio in half the time: without its MCP server, and without writing stubs for editors beside its own files.
+
+    Gradio does without either: it takes a source that cannot be found as a component that has none, and a missing
+    package as MCP that is not wanted. The package can be imported afterwards.
+    """
+    find = inspect.getfile
+
+    def hidden(thing: Any) -> str:
+        if str(getattr(thing, "__module__", "")).startswith("gradio."):
+            raise OSError("not looked for")
+        return find(thing)
+
+    before = sys.modules.get("mcp")
+    inspect.getfile = hidden  # type: ignore[assignment]
+    if before is None:
+        sys.modules["mcp"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        inspect.getfile = find
+        if before is None:
+            sys.modules.pop("mcp", None)
 
 
 def serve_app(app: ASGIApp, host: str, port: int, what: str, secrets: str = "") -> None:
