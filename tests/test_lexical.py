@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.index.lexical import LexicalIndex, Parameters, PostingsBuilder
+from qa.index.terms import prepare
 
 TERMS = st.sampled_from(["model", "chip", "gap", "模型", "型", "r1", "2025"])
 WORDS, IDEOGRAPHS = Parameters(k1=1.2, b=0.75), Parameters(k1=0.5, b=0.3)
@@ -121,3 +122,39 @@ def test_postings_add_up_to_the_scores():
     assert rows.tolist() == [0, 2]
     assert weights == pytest.approx(index.scores(["a"])[[0, 2]])
     assert len(index.postings("zzz")[0]) == 0
+
+
+@given(
+    st.lists(st.lists(TERMS, max_size=8), min_size=1, max_size=8),
+    st.lists(TERMS | st.just("unknown"), max_size=6),
+    st.sets(st.integers(0, 8), max_size=3),
+    st.data(),
+)
+def test_terms_looked_up_together_are_those_looked_up_alone(texts, query, cuts, data):
+    counted = np.asarray(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))))
+    some = np.asarray(data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=5)), dtype=np.int64)
+    parts = in_segments(texts, cuts).parts
+    alone, together = (LexicalIndex(parts, WORDS, IDEOGRAPHS, counted=counted) for _ in range(2))
+    prepare(together, query)
+    assert set(together.kept) == set(query)
+    for term in query:
+        assert together.idf(term) == pytest.approx(alone.idf(term))
+        assert (term in together) == (term in alone)
+        for one, other in zip(together.postings(term, 0.3), alone.postings(term, 0.3), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+    np.testing.assert_allclose(together.scores_at(some, query, {"chip": 0.5}), alone.scores_at(some, query, {"chip": 0.5}), rtol=1e-6)
+
+
+def test_a_large_index_keeps_no_terms(monkeypatch):
+    monkeypatch.setattr("qa.index.terms.SMALL", 1)
+    index = LexicalIndex.build([["chip"], ["model"]])
+    prepare(index, ["chip"])
+    assert not index.kept
+
+
+def test_only_the_last_terms_are_kept(monkeypatch):
+    monkeypatch.setattr("qa.index.terms.KEPT", 2)
+    index = LexicalIndex.build([["chip"], ["model"]])
+    for term in ("chip", "model", "gap"):
+        prepare(index, [term])
+    assert list(index.kept) == ["model", "gap"]
