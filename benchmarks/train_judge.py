@@ -5,8 +5,8 @@ Run: python benchmarks/train_judge.py [--out FILE] [--folds 3] [--epochs 4] [--t
 
 It learns from the training questions (answering_data.py) alone: of each, the sentences that the assistant
 finds in either language. One that holds the whole answer is right, one that holds nothing of it wrong, the rest is left
-out. The loss is binary cross-entropy over sentences plus softmax cross-entropy over those of a question. With
---folds the questions are first cut by document; each part is scored by a judge that has not seen it, the area under
+out; where an answer takes several sentences (a comparison, a list), one that holds a part of it is right, too. The loss is
+binary cross-entropy over sentences plus softmax cross-entropy over those of a question. With --folds the questions are first cut by document; each part is scored by a judge that has not seen it, the area under
 the ROC curve says how well it tells answerable questions from others, and the logits are written
 beside the judge (*.folds.npz) for tune_answering.py. Then one judge learns from all questions.
 """
@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from qa import Assistant
 from qa.answering.analysis import analyse
-from qa.answering.evidence import candidates
+from qa.answering.evidence import Candidate, candidates
 from qa.answering.judge import FILE, MARKS, pairs_of
 from qa.answering.scoring import regime_of
 from qa.answering.select import order_candidates
@@ -41,6 +41,7 @@ from qa.retrieval.filters import Filters
 NEAREST = 12  # sentences of a question in one language
 OTHERS = 5  # of these, wrong ones read in one pass
 HEADS, WIDTH, INNER, BLOCKS = 4, 128, 256, 2
+SEVERAL = ("list", "comparison", "change", "conflict")  # kinds of question whose answer may need several sentences
 
 
 @dataclass
@@ -88,8 +89,15 @@ def collect(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> Iter
                 np.rint(pairs.question * 127).astype(np.int8),
                 pairs.marks.astype(np.float16),
                 [np.rint(s * 127).astype(np.int8) for s in pairs.sentences],
-                [1 if gains[i] >= 0.99 else 0 if gains[i] == 0 else -1 for i in kept],
+                [label(question, known[i]) for i in kept],
             )
+
+
+def label(question: TrainingQuestion, candidate: Candidate) -> int:
+    """Return 1 for a sentence that answers, or a part of an answer that takes several; 0 for none; -1 where it can't be told."""
+    gain = question.gain(candidate)
+    at_home = gain == question.share(" ".join(candidate.text.split()))
+    return 1 if gain >= 0.99 or (gain > 0 and at_home and question.kind in SEVERAL) else 0 if gain == 0 else -1
 
 
 class Attention(nn.Module):

@@ -20,6 +20,7 @@ FEATURES = (
     "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown",
     "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
     "low_coverage", "low_cosine", "low_identity", "judge", "judge_first", "judge_top", "judge_mean", "lacking", "absent",
+    "several", "judge_several",
 )  # fmt: skip
 
 
@@ -35,6 +36,8 @@ def confidence_features(
     read = [verdicts.get(c.row, _UNREAD) for c in chosen]
     surest = max(read, key=lambda v: v.logit)
     logits = sorted((v.logit for v in verdicts.values()), reverse=True) or [UNJUDGED]
+    # Where an answer needs several statements, one alone is judged as a part of it.
+    several = float(bool(analysis.aspects) or analysis.disputed or analysis.kind in ("list", "change", "comparison"))
     best = max(chosen, key=lambda c: (c.met.product, c.features["late"], -c.row))
     passages = {c.passage for c in chosen}
     near = [c.text for c in pool if c.passage in passages]
@@ -86,6 +89,8 @@ def confidence_features(
         "judge_mean": sum(logits[:3]) / len(logits[:3]),
         "lacking": surest.lacking,
         "absent": surest.absent,
+        "several": several,
+        "judge_several": several * surest.logit,
     }
 
 
