@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from qa.errors import IndexDamaged, IndexMissing, IndexStale
 from qa.index.files import sha256_of
 from qa.index.joined import Joined
-from qa.index.lexical import LexicalIndex
+from qa.index.lexical import LexicalIndex, Postings
 from qa.index.lists import DenseEntry, open_lists
-from qa.index.segment import Segment, SegmentEntry
+from qa.index.merged import Words, WordsEntry, joined_postings
+from qa.index.segment import LEXICAL, Segment, SegmentEntry
 from qa.index.store import Documents, Passages
 from qa.index.vectors import Cover, SentenceVectors, Vectors, cover
 from qa.text.glossary import Entry, Glossary
@@ -49,11 +50,12 @@ class Manifest(BaseModel):
     files: dict[str, str]
     segments: tuple[SegmentEntry, ...]
     dense: DenseEntry = DenseEntry(kind="flat")
+    words: WordsEntry = WordsEntry()
 
     @property
     def bytes(self) -> int:
-        """Size of all segments, and of the lists for dense search."""
-        return sum(s.bytes for s in self.segments) + self.dense.bytes
+        """Size of all segments, of the lists for dense search and of joined words."""
+        return sum(s.bytes for s in self.segments) + self.dense.bytes + self.words.bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +134,18 @@ class Snapshot:
         every = manifests[0].model_copy(update={**sizes, "segments": tuple(s.entry for s in segments)})
         names = [s.entry.name for s in segments]
         folders = [folder, *(f for f in more if (f / CURRENT).is_file())]
+        joined = {f: Words(f, m.words) if m.words.name else None for f, m in zip(folders, manifests, strict=True)}
         covers = [cover(*open_lists(f, m.dense), names) for f, m in zip(folders, manifests, strict=True) if m.dense.name]
-        return cls._join(generations, every, opened[0][2], segments, covers)
+        postings = {
+            name: [p for f, m, (_, _, _, own) in zip(folders, manifests, opened, strict=True) for p in joined_postings(name, own, joined[f])]
+            for name in LEXICAL
+        }
+        return cls._join(generations, every, opened[0][2], segments, covers, postings)
 
     @classmethod
     def _join(
-        cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment], covers: Sequence[Cover] = ()
+        cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment], covers: Sequence[Cover],
+        postings: Mapping[str, Sequence[Postings]],
     ) -> Snapshot:
         documents = Documents(segments)
         passages = Passages(segments, documents)
@@ -161,9 +169,9 @@ class Snapshot:
             Joined([s.tables["tokens"] for s in segments]),
             passages.token_rows,
             Joined([s.tables["owners"] for s in segments]),
-            LexicalIndex([s.postings("words") for s in segments]),
-            LexicalIndex([s.postings("sentence_words") for s in segments]),
-            LexicalIndex([s.postings("titles") for s in segments], counted=counted),
+            LexicalIndex(postings["words"]),
+            LexicalIndex(postings["sentence_words"]),
+            LexicalIndex(postings["titles"], counted=counted),
             title_of,
         )
 
@@ -217,7 +225,7 @@ def refuse_other_files(folder: Path) -> None:
         IndexDamaged: it does.
     """
     found = sorted(p.name for p in folder.iterdir() if p.name != "README.md") if folder.is_dir() else []
-    if found and not any(p.startswith(("generation-", "segment-", "dense-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
+    if found and not any(p.startswith(("generation-", "segment-", "dense-", "words-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
         raise IndexDamaged(f"{folder} holds other files and no index (found {found[0]}); choose another folder")
 
 

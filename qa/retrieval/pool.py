@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.index.files import release
 from qa.index.lexical import LexicalIndex
 from qa.index.pruned import top
 from qa.index.snapshot import Snapshot
@@ -28,6 +29,9 @@ Rows = NDArray[np.int64]
 FOUND = 300  # passages that each of dense and lexical search gives
 SAMPLE = 512  # passages whose lowest cosine stands for that of all; all where there are no more than FEW
 FEW = 4096
+MAPPED = 500_000_000
+"""Bytes of mapped files that a process may hold beside the lists of dense search, which the memory given to the build bounds. A search
+maps some 15 MB, so pages are given back every thirty searches."""
 COUNTED = 32_768  # texts up to which it is counted how common a word with alternatives is
 
 
@@ -121,6 +125,7 @@ class Candidates:
     """The passages that a first stage finds, sorted."""
 
     def __init__(self, snapshot: Snapshot, rows: Rows, lows: Mapping[str, float]) -> None:
+        release(MAPPED + snapshot.manifest.dense.bytes)
         self._snapshot, self._lows = snapshot, lows
         self._rows = np.unique(rows)
         self._titles = snapshot.title_of[self._rows]
