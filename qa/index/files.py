@@ -214,8 +214,10 @@ class Rows:
             raise IndexDamaged(f"{path} is missing; run: qa index build") from error
         array = np.frombuffer(raw, dtype=dtype)
         rows = cls(array.reshape(-1, width) if width else array, path, entry.blocks, entry.block)
-        rows._map = raw if size >= _LARGE else None
         if size >= _LARGE:
+            rows._map = raw
+            # Rows lie at random places. The system would read as much as 8 MB round about each; what is needed is announced instead.
+            raw.madvise(mmap.MADV_RANDOM)
             _MAPPED.add(rows)
         return rows
 
@@ -236,8 +238,25 @@ class Rows:
         if self._left and span.stop > span.start:
             first, last = span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1
             if last - first > 1 or self._unseen[first]:
+                if last - first > 1:
+                    self._announce(first, last)
                 self._check(first, last)
+        elif (span.stop - span.start) * self._row >= _LARGE:
+            self._announce(span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1)
         return self._array[span]
+
+    def _announce(self, first: int, last: int) -> None:
+        """Let the system read some blocks ahead; they need not be waited for one by one."""
+        if self._map is not None:
+            self._map.madvise(mmap.MADV_WILLNEED, first * self._block, (last - first) * self._block)
+
+    def expect(self, begins: NDArray[np.integer[Any]], ends: NDArray[np.integer[Any]]) -> None:
+        """Let the system read the blocks of some spans ahead that were not checked yet."""
+        if self._left and self._map is not None:
+            first, last = begins.astype(np.int64) * self._row // self._block, (ends.astype(np.int64) * self._row - 1) // self._block
+            blocks = np.concatenate([first, last])
+            for block in np.unique(blocks[self._unseen[blocks]]).tolist():
+                self._announce(block, block + 1)
 
     @property
     def width(self) -> int:

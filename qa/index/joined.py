@@ -74,12 +74,30 @@ class Joined:
         numbers = np.unique(part_of).tolist()
         if len(numbers) == 1:
             return self._take(numbers[0], wanted - self._offsets[numbers[0]])
-        first = self[0:1]
+        first = self._parts[0][0:0]
         found = np.empty((len(wanted), *first.shape[1:]), dtype=first.dtype)
-        for number in numbers:
-            here = np.flatnonzero(part_of == number)
-            found[here] = self._take(number, wanted[here] - self._offsets[number])
+        places = [(n, here, wanted[here] - self._offsets[n]) for n in numbers for here in [np.flatnonzero(part_of == n)]]
+        for number, _, local in places:
+            self._parts[number].expect(local, local + 1)
+        for number, here, local in places:
+            found[here] = self._take(number, local)
         return found
+
+    def runs(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows of some spans, none of which crosses from one table to the next, one span after the other.
+
+        Raises:
+            IndexDamaged: a block of a file differs from its checksum.
+        """
+        part_of = np.minimum(np.searchsorted(self.offsets, starts, side="right"), len(self._parts)) - 1
+        spans = []
+        for number in np.unique(part_of).tolist():
+            here, offset = part_of == number, self._offsets[number]
+            self._parts[number].expect(starts[here] - offset, stops[here] - offset)
+        for number, begin, end in zip(part_of.tolist(), starts.tolist(), stops.tolist(), strict=True):
+            offset = self._offsets[number]
+            spans.append(self._parts[number][begin - offset : end - offset])
+        return np.concatenate(spans) if spans else self[0:0]
 
     def _take(self, number: int, local: NDArray[np.int64]) -> NDArray[Any]:
         found = self._parts[number].take(local)
