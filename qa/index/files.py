@@ -189,6 +189,7 @@ class Rows:
         self._unseen = np.ones(len(blocks), dtype=bool)
         self._left = len(blocks)
         self._map: Any = None
+        self._file = -1
 
     @classmethod
     def open(cls, path: Path, entry: FileEntry, dtype: DTypeLike, width: int = 0) -> Rows:
@@ -210,14 +211,17 @@ class Rows:
                     raise _changed(path)
                 # An empty file cannot be mapped.
                 raw: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+                own = os.dup(file.fileno()) if size >= _LARGE else -1
         except FileNotFoundError as error:
             raise IndexDamaged(f"{path} is missing; run: qa index build") from error
         array = np.frombuffer(raw, dtype=dtype)
         rows = cls(array.reshape(-1, width) if width else array, path, entry.blocks, entry.block)
         if size >= _LARGE:
-            rows._map = raw
+            rows._map, rows._file = raw, own
+            weakref.finalize(rows, os.close, own)
             # Rows lie at random places. The system would read as much as 8 MB round about each; what is needed is announced instead.
             raw.madvise(mmap.MADV_RANDOM)
+            os.posix_fadvise(own, 0, 0, os.POSIX_FADV_RANDOM)
             _MAPPED.add(rows)
         return rows
 
@@ -247,12 +251,12 @@ class Rows:
 
     def _announce(self, first: int, last: int) -> None:
         """Let the system read some blocks ahead; they need not be waited for one by one."""
-        if self._map is not None:
-            self._map.madvise(mmap.MADV_WILLNEED, first * self._block, (last - first) * self._block)
+        if self._file >= 0:
+            os.posix_fadvise(self._file, first * self._block, (last - first) * self._block, os.POSIX_FADV_WILLNEED)
 
     def expect(self, begins: NDArray[np.integer[Any]], ends: NDArray[np.integer[Any]]) -> None:
         """Let the system read the blocks of some spans ahead that were not checked yet."""
-        if self._left and self._map is not None:
+        if self._left and self._file >= 0:
             first, last = begins.astype(np.int64) * self._row // self._block, (ends.astype(np.int64) * self._row - 1) // self._block
             blocks = np.concatenate([first, last])
             for block in np.unique(blocks[self._unseen[blocks]]).tolist():
@@ -270,8 +274,26 @@ class Rows:
             blocks = np.concatenate([begins, begins + (self._row - 1)]) // self._block
             for block in np.unique(blocks[self._unseen[blocks]]).tolist():
                 self._check(block, block + 1)
-        found: NDArray[Any] = self._array[rows]
-        return found
+        if self._file < 0:
+            found: NDArray[Any] = self._array[rows]
+            return found
+        return self._read([(at, self._row) for at in (rows.astype(np.int64) * self._row).tolist()])
+
+    def runs(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows of some spans, one span after the other, after their blocks were checked."""
+        spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
+        if self._file < 0:
+            return np.concatenate([self[a:b] for a, b in spans])
+        if self._left:
+            for a, b in spans:
+                if b > a:
+                    self._check(a * self._row // self._block, (b * self._row - 1) // self._block + 1)
+        return self._read([(a * self._row, (b - a) * self._row) for a, b in spans])
+
+    def _read(self, places: Sequence[tuple[int, int]]) -> NDArray[Any]:
+        """Read bytes of a large file at some places: a mapped page counts as this process's memory, with fifteen neighbours."""
+        content = b"".join([os.pread(self._file, size, at) for at, size in places])
+        return np.frombuffer(content, dtype=self._array.dtype).reshape(-1, *self._array.shape[1:])
 
     def around(self, digest: np.uint64) -> tuple[int, NDArray[np.uint64]]:
         """Return where a span of a rising table of digests begins, and the span: it holds a digest if the table does.
@@ -297,15 +319,19 @@ class Rows:
         if not self._unseen[first:last].any():
             return
         for block in (np.flatnonzero(self._unseen[first:last]) + first).tolist():
-            if zlib.crc32(self._bytes[block * self._block : (block + 1) * self._block]) != self._blocks[block]:
+            if zlib.crc32(self._content(block)) != self._blocks[block]:
                 raise _changed(self._path)
             # Two threads may check the same block; only the count of what is left must not fall too far.
             self._unseen[block] = False
         self._left = int(self._unseen.sum())
 
+    def _content(self, block: int) -> Any:
+        at = block * self._block
+        return self._bytes[at : at + self._block] if self._file < 0 else os.pread(self._file, self._block, at)
+
 
 _MAPPED: weakref.WeakSet[Rows] = weakref.WeakSet()
-_LARGE = 1 << 20  # bytes of a file whose pages are worth giving back
+_LARGE = 32 << 20  # bytes of a file whose rows are read one by one, and whose mapped pages are worth giving back
 
 
 def _changed(path: Path | None) -> IndexDamaged:

@@ -89,15 +89,22 @@ class Joined:
         Raises:
             IndexDamaged: a block of a file differs from its checksum.
         """
+        if len(self._parts) == 1 and len(starts):
+            return self._parts[0].runs(starts, stops)
         part_of = np.minimum(np.searchsorted(self.offsets, starts, side="right"), len(self._parts)) - 1
-        spans = []
-        for number in np.unique(part_of).tolist():
-            here, offset = part_of == number, self._offsets[number]
-            self._parts[number].expect(starts[here] - offset, stops[here] - offset)
-        for number, begin, end in zip(part_of.tolist(), starts.tolist(), stops.tolist(), strict=True):
-            offset = self._offsets[number]
-            spans.append(self._parts[number][begin - offset : end - offset])
-        return np.concatenate(spans) if spans else self[0:0]
+        begin = np.concatenate([[0], np.cumsum(stops - starts)])
+        first = self._parts[0][0:0] if self._parts else self[0:0]
+        found = np.empty((int(begin[-1]), *first.shape[1:]), dtype=first.dtype)
+        places = [(n, here, starts[here] - self._offsets[n], stops[here] - self._offsets[n])
+                  for n in np.unique(part_of).tolist() for here in [np.flatnonzero(part_of == n)]]  # fmt: skip
+        for number, _, a, b in places:
+            self._parts[number].expect(a, b)
+        for number, here, a, b in places:
+            rows, at = self._parts[number].runs(a, b), 0
+            for k, size in zip(here.tolist(), (b - a).tolist(), strict=True):
+                found[begin[k] : begin[k] + size] = rows[at : at + size]
+                at += size
+        return found
 
     def _take(self, number: int, local: NDArray[np.int64]) -> NDArray[Any]:
         found = self._parts[number].take(local)

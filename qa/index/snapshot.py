@@ -124,21 +124,19 @@ class Snapshot:
         for other in more:
             if (other / CURRENT).is_file():
                 opened.append(_open(other))
-        generations = "+".join(g for g, _, _, _ in opened)
-        manifests = [m for _, m, _, _ in opened]
+        generations = "+".join(g for g, *_ in opened)
+        manifests = [m for _, m, *_ in opened]
         for path, manifest in zip(more, manifests[1:], strict=False):
             if manifest.model != manifests[0].model:
                 raise IndexStale(f"{path} was built with the model {manifest.model}, {folder} with {manifests[0].model}; build both with one")
         sizes = {name: sum(getattr(m, name) for m in manifests) for name in ("documents", "passages", "sentences", "tokens")}
-        segments = [s for _, _, _, found in opened for s in found]
+        segments = [s for _, _, _, found, _ in opened for s in found]
         every = manifests[0].model_copy(update={**sizes, "segments": tuple(s.entry for s in segments)})
         names = [s.entry.name for s in segments]
         folders = [folder, *(f for f in more if (f / CURRENT).is_file())]
-        joined = {f: Words(f, m.words) if m.words.name else None for f, m in zip(folders, manifests, strict=True)}
         covers = [cover(*open_lists(f, m.dense), names) for f, m in zip(folders, manifests, strict=True) if m.dense.name]
         postings = {
-            name: [p for f, m, (_, _, _, own) in zip(folders, manifests, opened, strict=True) for p in joined_postings(name, own, joined[f])]
-            for name in LEXICAL
+            name: [p for _, _, _, own, words in opened for p in joined_postings(name, own, words)] for name in LEXICAL
         }
         return cls._join(generations, every, opened[0][2], segments, covers, postings)
 
@@ -189,14 +187,17 @@ def _number_titles(segments: Sequence[Segment], passages: Passages) -> tuple[NDA
     return title_of.astype(np.int64), None if counted.all() else counted
 
 
-def _open(folder: Path) -> tuple[str, Manifest, Glossary, list[Segment]]:
+def _open(folder: Path) -> tuple[str, Manifest, Glossary, list[Segment], Words | None]:
     """Open the current generation; a newer one takes its place where it goes while it is read."""
     while True:
         generation = current_generation(folder)
         try:
             manifest = read_manifest(folder, generation)
             glossary = read_glossary(folder / generation, manifest)
-            return generation, manifest, glossary, [Segment(folder / entry.name, entry) for entry in manifest.segments]
+            words = Words(folder, manifest.words) if manifest.words.name else None
+            covered = set(words.covered) if words else set()
+            segments = [Segment(folder / entry.name, entry, entry.name not in covered) for entry in manifest.segments]
+            return generation, manifest, glossary, segments, words
         except (IndexDamaged, OSError):
             if current_generation(folder) == generation:
                 raise

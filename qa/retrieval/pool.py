@@ -68,7 +68,7 @@ class LocalStage:
 
     def dense(self, vector: Floats, k: int, scope: Scope) -> Rows:
         """Return the numbers of about k passages whose vectors are nearest to a unit vector."""
-        return self._snapshot.vectors.search(vector, k, scope.admitted)[0]
+        return self._snapshot.vectors.search(vector, k, scope.admitted, by_codes=True)[0]
 
     def lexical(self, terms: Mapping[str, float], k: int, scope: Scope) -> Rows:
         """Return the numbers of about k passages of the highest BM25 score for terms with factors."""
