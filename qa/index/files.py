@@ -67,7 +67,7 @@ class Output:
         step("create", path)
         self._file = path.open("xb", buffering=0)
         self._digest = hashlib.sha256()
-        self._blocks: list[int] = []
+        self.blocks: list[int] = []
         self._sum = 0
         self.size = 0
 
@@ -87,7 +87,7 @@ class Output:
             self.size += take
             at += take
             if self.size % BLOCK == 0:
-                self._blocks.append(self._sum)
+                self.blocks.append(self._sum)
                 self._sum = 0
 
     def close(self) -> FileEntry:
@@ -95,7 +95,7 @@ class Output:
         step("sync", self.path)
         os.fsync(self._file.fileno())
         self._file.close()
-        blocks = [*self._blocks, self._sum] if self.size % BLOCK else self._blocks
+        blocks = [*self.blocks, self._sum] if self.size % BLOCK else self.blocks
         return FileEntry(size=self.size, sha256=self._digest.hexdigest(), blocks=tuple(blocks), block=BLOCK)
 
     def abandon(self) -> None:
@@ -184,10 +184,10 @@ class Rows:
     def __init__(self, array: NDArray[Any], path: Path | None = None, blocks: Sequence[int] = (), block: int = BLOCK) -> None:
         self._array, self._path = array, path
         self._bytes: Any = array.view(np.uint8).reshape(-1) if blocks else None
-        self._row = array.strides[0] if array.ndim and len(array) else 1
-        self._blocks, self._block = blocks, block
+        self.row = array.strides[0] if array.ndim and len(array) else 1
+        self._sums, self.block, self.blocks = blocks, block, -(-array.nbytes // block)
         self._unseen = np.ones(len(blocks), dtype=bool)
-        self._left = len(blocks)
+        self.left = len(blocks)  # blocks that were not checked yet
         self._map: Any = None
         self._file = -1
 
@@ -239,28 +239,47 @@ class Rows:
         Raises:
             IndexDamaged: a block differs from its checksum.
         """
-        if self._left and span.stop > span.start:
-            first, last = span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1
+        if self.left and span.stop > span.start:
+            first, last = span.start * self.row // self.block, (span.stop * self.row - 1) // self.block + 1
             if last - first > 1 or self._unseen[first]:
                 if last - first > 1:
                     self._announce(first, last)
                 self._check(first, last)
-        elif (span.stop - span.start) * self._row >= _LARGE:
-            self._announce(span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1)
+        elif (span.stop - span.start) * self.row >= _LARGE:
+            self._announce(span.start * self.row // self.block, (span.stop * self.row - 1) // self.block + 1)
         return self._array[span]
 
     def _announce(self, first: int, last: int) -> None:
-        """Let the system read some blocks ahead; they need not be waited for one by one."""
+        """Let the system read some blocks ahead."""
         if self._file >= 0:
-            os.posix_fadvise(self._file, first * self._block, (last - first) * self._block, os.POSIX_FADV_WILLNEED)
+            os.posix_fadvise(self._file, first * self.block, (last - first) * self.block, os.POSIX_FADV_WILLNEED)
 
-    def expect(self, begins: NDArray[np.integer[Any]], ends: NDArray[np.integer[Any]]) -> None:
+    def _unchecked(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
+        """Return the blocks of some short spans that were not checked yet."""
+        first, last = begins * self.row // self.block, np.maximum(ends * self.row - 1, 0) // self.block
+        short = last - first <= 1
+        blocks = [first[short], last[short], *(np.arange(a, b + 1) for a, b in zip(first[~short].tolist(), last[~short].tolist(), strict=True))]
+        every = np.concatenate(blocks)
+        return np.unique(every[self._unseen[every]]).tolist() if len(self._unseen) else []
+
+    def expect(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
         """Let the system read the blocks of some spans ahead that were not checked yet."""
-        if self._left and self._file >= 0:
-            first, last = begins.astype(np.int64) * self._row // self._block, (ends.astype(np.int64) * self._row - 1) // self._block
-            blocks = np.concatenate([first, last])
-            for block in np.unique(blocks[self._unseen[blocks]]).tolist():
-                self._announce(block, block + 1)
+        for block in self._unchecked(begins, ends) if self._file >= 0 else ():
+            self._announce(block, block + 1)
+
+    def check(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Check the blocks of some spans that were not checked yet; raises IndexDamaged."""
+        for block in self._unchecked(begins, ends):
+            self._check(block, block + 1)
+
+    def content(self, begin: int, end: int) -> bytes:
+        """Return the bytes of some rows, whose blocks were checked.
+
+        Those of a large file are read: a mapped page would count as this process's memory, together with fifteen neighbours.
+        """
+        if self._file >= 0:
+            return os.pread(self._file, (end - begin) * self.row, begin * self.row)
+        return self._array[begin:end].tobytes()
 
     @property
     def width(self) -> int:
@@ -269,30 +288,19 @@ class Rows:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Return single rows, in the order asked for, after their blocks were checked."""
-        if self._left and len(rows):
-            begins = rows.astype(np.int64) * self._row
-            blocks = np.concatenate([begins, begins + (self._row - 1)]) // self._block
-            for block in np.unique(blocks[self._unseen[blocks]]).tolist():
-                self._check(block, block + 1)
-        if self._file < 0:
-            found: NDArray[Any] = self._array[rows]
-            return found
-        return self._read([(at, self._row) for at in (rows.astype(np.int64) * self._row).tolist()])
+        begins = rows.astype(np.int64)
+        if self._file >= 0:
+            return self.runs(begins, begins + 1)
+        if self.left and len(rows):
+            self.check(begins, begins + 1)
+        found: NDArray[Any] = self._array[begins]
+        return found
 
     def runs(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows of some spans, one span after the other, after their blocks were checked."""
-        spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
-        if self._file < 0:
-            return np.concatenate([self[a:b] for a, b in spans])
-        if self._left:
-            for a, b in spans:
-                if b > a:
-                    self._check(a * self._row // self._block, (b * self._row - 1) // self._block + 1)
-        return self._read([(a * self._row, (b - a) * self._row) for a, b in spans])
-
-    def _read(self, places: Sequence[tuple[int, int]]) -> NDArray[Any]:
-        """Read bytes of a large file at some places: a mapped page counts as this process's memory, with fifteen neighbours."""
-        content = b"".join([os.pread(self._file, size, at) for at, size in places])
+        if self.left and len(begins):
+            self.check(begins, ends)
+        content = b"".join([self.content(a, b) for a, b in zip(begins.tolist(), ends.tolist(), strict=True)])
         return np.frombuffer(content, dtype=self._array.dtype).reshape(-1, *self._array.shape[1:])
 
     def around(self, digest: np.uint64) -> tuple[int, NDArray[np.uint64]]:
@@ -319,15 +327,15 @@ class Rows:
         if not self._unseen[first:last].any():
             return
         for block in (np.flatnonzero(self._unseen[first:last]) + first).tolist():
-            if zlib.crc32(self._content(block)) != self._blocks[block]:
+            if zlib.crc32(self._content(block)) != self._sums[block]:
                 raise _changed(self._path)
             # Two threads may check the same block; only the count of what is left must not fall too far.
             self._unseen[block] = False
-        self._left = int(self._unseen.sum())
+        self.left = int(self._unseen.sum())
 
     def _content(self, block: int) -> Any:
-        at = block * self._block
-        return self._bytes[at : at + self._block] if self._file < 0 else os.pread(self._file, self._block, at)
+        at = block * self.block
+        return self._bytes[at : at + self.block] if self._file < 0 else os.pread(self._file, self.block, at)
 
 
 _MAPPED: weakref.WeakSet[Rows] = weakref.WeakSet()

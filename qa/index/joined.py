@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,20 +69,9 @@ class Joined:
             IndexDamaged: a block of a file differs from its checksum.
         """
         wanted = np.asarray(rows, dtype=np.int64)
-        if not len(wanted) or len(self._parts) == 1:
-            return self._take(0, wanted) if len(wanted) else self[0:0]
-        part_of = np.searchsorted(self.offsets, wanted, side="right") - 1
-        numbers = np.unique(part_of).tolist()
-        if len(numbers) == 1:
-            return self._take(numbers[0], wanted - self._offsets[numbers[0]])
-        first = self._parts[0][0:0]
-        found = np.empty((len(wanted), *first.shape[1:]), dtype=first.dtype)
-        places = [(n, here, wanted[here] - self._offsets[n]) for n in numbers for here in [np.flatnonzero(part_of == n)]]
-        for number, _, local in places:
-            self._parts[number].expect(local, local + 1)
-        for number, here, local in places:
-            found[here] = self._take(number, local)
-        return found
+        if len(self._parts) == 1 and len(wanted):
+            return self._take(0, wanted)
+        return self._gather(wanted, wanted + 1)
 
     def runs(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows of some spans, none of which crosses from one table to the next, one span after the other.
@@ -91,20 +81,45 @@ class Joined:
         """
         if len(self._parts) == 1 and len(starts):
             return self._parts[0].runs(starts, stops)
+        return self._gather(starts, stops)
+
+    def _gather(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+        if not len(starts):
+            return self[0:0]
         part_of = np.minimum(np.searchsorted(self.offsets, starts, side="right"), len(self._parts)) - 1
-        begin = np.concatenate([[0], np.cumsum(stops - starts)])
-        first = self._parts[0][0:0] if self._parts else self[0:0]
-        found = np.empty((int(begin[-1]), *first.shape[1:]), dtype=first.dtype)
-        places = [(n, here, starts[here] - self._offsets[n], stops[here] - self._offsets[n])
-                  for n in np.unique(part_of).tolist() for here in [np.flatnonzero(part_of == n)]]  # fmt: skip
-        for number, _, a, b in places:
-            self._parts[number].expect(a, b)
-        for number, here, a, b in places:
-            rows, at = self._parts[number].runs(a, b), 0
-            for k, size in zip(here.tolist(), (b - a).tolist(), strict=True):
-                found[begin[k] : begin[k] + size] = rows[at : at + size]
-                at += size
-        return found
+        begins, ends = starts - self.offsets[part_of], stops - self.offsets[part_of]
+        self._check(part_of, begins, ends)
+        parts = self._parts
+        content = b"".join([parts[n].content(a, b) for n, a, b in zip(part_of.tolist(), begins.tolist(), ends.tolist(), strict=True)])
+        like = parts[0][0:0]
+        return np.frombuffer(content, dtype=like.dtype).reshape(-1, *like.shape[1:])
+
+    def _check(self, part_of: NDArray[np.int64], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Check spans that may lie in blocks that were not; all that a span touches counts as checked where its ends do."""
+        row, block, base = max(p.row for p in self._parts), self._blocks[part_of], self._bases[part_of]
+        first, last = base + begins * row // block, base + np.maximum(ends * row - 1, 0) // block
+        fresh = ~(self._checked[first] & self._checked[last]) | (last - first > 1)
+        if not fresh.any():
+            return
+        spans = [(self._parts[n], begins[here], ends[here]) for n in np.unique(part_of[fresh]).tolist() for here in [fresh & (part_of == n)]]
+        for part, a, b in spans:
+            part.expect(a, b)
+        for part, a, b in spans:
+            part.check(a, b)
+        self._checked[first], self._checked[last] = True, True
+
+    @cached_property
+    def _blocks(self) -> NDArray[np.int64]:
+        return np.asarray([p.block for p in self._parts], dtype=np.int64)
+
+    @cached_property
+    def _bases(self) -> NDArray[np.int64]:
+        """Number of each table's first block, with one more for the end."""
+        return np.concatenate([[0], np.cumsum([p.blocks + 1 for p in self._parts], dtype=np.int64)])
+
+    @cached_property
+    def _checked(self) -> NDArray[np.bool_]:
+        return np.zeros(int(self._bases[-1]) + 1, dtype=bool)
 
     def _take(self, number: int, local: NDArray[np.int64]) -> NDArray[Any]:
         found = self._parts[number].take(local)
