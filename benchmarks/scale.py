@@ -255,7 +255,7 @@ def hnsw(joined: Any, queries: Any, truth: Any, threads: int) -> dict[str, Any]:
         index.add(piece)
     figures: dict[str, Any] = {"build_seconds": round(time.perf_counter() - began, 1), "memory_mb": round(memory()["own_mb"] - before)}
     faiss.omp_set_num_threads(1)
-    for ef in (16, 32, 64, 128, 256):
+    for ef in (16, 64, 256, 512, 1024, 2048):
         index.hnsw.efSearch = ef
         speed, found = timed([lambda q=q: index.search(q[None], 10)[1][0] for q in queries])
         right = sum(len(set(a.tolist()) & set(b.tolist())) for a, b in zip(truth, found, strict=True))

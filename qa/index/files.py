@@ -189,7 +189,7 @@ class Rows:
         self._unseen = np.ones(len(blocks), dtype=bool)
         self.left = len(blocks)  # blocks that were not checked yet
         self._map: Any = None
-        self._file = -1
+        self.file = -1
 
     @classmethod
     def open(cls, path: Path, entry: FileEntry, dtype: DTypeLike, width: int = 0) -> Rows:
@@ -217,7 +217,7 @@ class Rows:
         array = np.frombuffer(raw, dtype=dtype)
         rows = cls(array.reshape(-1, width) if width else array, path, entry.blocks, entry.block)
         if size >= _LARGE:
-            rows._map, rows._file = raw, own
+            rows._map, rows.file = raw, own
             weakref.finalize(rows, os.close, own)
             # Rows lie at random places. The system would read as much as 8 MB round about each; what is needed is announced instead.
             raw.madvise(mmap.MADV_RANDOM)
@@ -251,8 +251,8 @@ class Rows:
 
     def _announce(self, first: int, last: int) -> None:
         """Let the system read some blocks ahead."""
-        if self._file >= 0:
-            os.posix_fadvise(self._file, first * self.block, (last - first) * self.block, os.POSIX_FADV_WILLNEED)
+        if self.file >= 0:
+            os.posix_fadvise(self.file, first * self.block, (last - first) * self.block, os.POSIX_FADV_WILLNEED)
 
     def _unchecked(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
         """Return the blocks of some short spans that were not checked yet."""
@@ -264,7 +264,7 @@ class Rows:
 
     def expect(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
         """Let the system read the blocks of some spans ahead that were not checked yet."""
-        for block in self._unchecked(begins, ends) if self._file >= 0 else ():
+        for block in self._unchecked(begins, ends) if self.file >= 0 else ():
             self._announce(block, block + 1)
 
     def check(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
@@ -277,8 +277,8 @@ class Rows:
 
         Those of a large file are read: a mapped page would count as this process's memory, together with fifteen neighbours.
         """
-        if self._file >= 0:
-            return os.pread(self._file, (end - begin) * self.row, begin * self.row)
+        if self.file >= 0:
+            return os.pread(self.file, (end - begin) * self.row, begin * self.row)
         return self._array[begin:end].tobytes()
 
     @property
@@ -289,7 +289,7 @@ class Rows:
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Return single rows, in the order asked for, after their blocks were checked."""
         begins = rows.astype(np.int64)
-        if self._file >= 0:
+        if self.file >= 0:
             return self.runs(begins, begins + 1)
         if self.left and len(rows):
             self.check(begins, begins + 1)
@@ -335,7 +335,7 @@ class Rows:
 
     def _content(self, block: int) -> Any:
         at = block * self.block
-        return self._bytes[at : at + self.block] if self._file < 0 else os.pread(self._file, self.block, at)
+        return self._bytes[at : at + self.block] if self.file < 0 else os.pread(self.file, self.block, at)
 
 
 _MAPPED: weakref.WeakSet[Rows] = weakref.WeakSet()

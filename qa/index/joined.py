@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -89,14 +90,15 @@ class Joined:
         part_of = np.minimum(np.searchsorted(self.offsets, starts, side="right"), len(self._parts)) - 1
         begins, ends = starts - self.offsets[part_of], stops - self.offsets[part_of]
         self._check(part_of, begins, ends)
-        parts = self._parts
-        content = b"".join([parts[n].content(a, b) for n, a, b in zip(part_of.tolist(), begins.tolist(), ends.tolist(), strict=True)])
-        like = parts[0][0:0]
-        return np.frombuffer(content, dtype=like.dtype).reshape(-1, *like.shape[1:])
+        parts, like, row = self._parts, self._parts[0][0:0], self._row
+        places = zip(part_of.tolist(), self._files[part_of].tolist(), begins.tolist(), ends.tolist(), strict=True)
+        # As ``content`` does, without a call for each of some hundred rows.
+        content = [os.pread(f, (b - a) * row, a * row) if f >= 0 else parts[n].content(a, b) for n, f, a, b in places]
+        return np.frombuffer(b"".join(content), dtype=like.dtype).reshape(-1, *like.shape[1:])
 
     def _check(self, part_of: NDArray[np.int64], begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
         """Check spans that may lie in blocks that were not; all that a span touches counts as checked where its ends do."""
-        row, block, base = max(p.row for p in self._parts), self._blocks[part_of], self._bases[part_of]
+        row, block, base = self._row, self._blocks[part_of], self._bases[part_of]
         first, last = base + begins * row // block, base + np.maximum(ends * row - 1, 0) // block
         fresh = ~(self._checked[first] & self._checked[last]) | (last - first > 1)
         if not fresh.any():
@@ -107,6 +109,14 @@ class Joined:
         for part, a, b in spans:
             part.check(a, b)
         self._checked[first], self._checked[last] = True, True
+
+    @cached_property
+    def _row(self) -> int:
+        return max(p.row for p in self._parts)
+
+    @cached_property
+    def _files(self) -> NDArray[np.int64]:
+        return np.asarray([p.file for p in self._parts], dtype=np.int64)
 
     @cached_property
     def _blocks(self) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ from qa.retrieval.translation import scores as group_scores
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
-FOUND = 300  # passages that each of dense and lexical search gives
+FOUND = 200  # passages that each of dense and lexical search gives
 SAMPLE = 512  # passages whose lowest cosine stands for that of all; all where there are no more than FEW
 FEW = 4096
 MAPPED = 500_000_000
