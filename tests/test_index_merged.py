@@ -185,11 +185,35 @@ def test_a_term_is_found_in_a_table_too_large_to_be_read_whole(monkeypatch):
                 assert postings.find(absent) == (0, 0)
 
 
+def test_rows_of_large_files_are_read_and_checked_as_mapped_ones(folder, monkeypatch):
+    rows = np.asarray([9, 0, 4, 4, 10, 2])
+    mapped = Snapshot.load(folder)
+    starts, stops = mapped.token_rows[rows], mapped.token_rows[rows + 1]
+    monkeypatch.setattr(files, "_LARGE", 1)
+    read = Snapshot.load(folder)
+    for snapshot in (mapped, read, read):
+        assert np.array_equal(snapshot.vectors.take(rows), np.stack([mapped.vectors[int(r)] for r in rows]))
+        assert np.array_equal(snapshot.tokens.runs(starts, stops), np.concatenate([mapped.tokens[a:b] for a, b in zip(starts, stops, strict=True)]))
+    assert found(folder)["engine 2"]
+    for name in ("vectors", "tokens"):
+        segment = sorted(folder.glob("segment-*"))[1]
+        raw = bytearray((segment / name).read_bytes())
+        raw[len(raw) // 2] ^= 1
+        (segment / name).write_bytes(raw)
+    damaged = Snapshot.load(folder)
+    for again in range(2):
+        with pytest.raises(IndexDamaged, match="vectors has changed"):
+            damaged.vectors.take(np.arange(11))
+        with pytest.raises(IndexDamaged, match="tokens has changed"):
+            damaged.tokens.runs(damaged.token_rows[:-1], damaged.token_rows[1:])
+        assert np.array_equal(damaged.vectors.take([0]), mapped.vectors.take([0])), again
+
+
 def test_pages_given_back_are_read_again(folder, monkeypatch):
     monkeypatch.setattr(files, "_LARGE", 1)
     snapshot = Snapshot.load(folder)
     before = snapshot.words.scores(["wagon", "7"]), snapshot.vectors.take([3, 1]), snapshot.documents["d3"]
-    assert files.release(0)
+    assert all([files.release(0) for _ in range(8)])
     assert not files.release(1 << 50)
     after = snapshot.words.scores(["wagon", "7"]), snapshot.vectors.take([3, 1]), snapshot.documents["d3"]
     assert all(np.array_equal(a, b) for a, b in zip(before[:2], after[:2], strict=True))

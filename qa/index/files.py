@@ -13,6 +13,7 @@ the disk at any of them.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import mmap
 import os
@@ -158,11 +159,11 @@ def sha256_of(content: bytes) -> str:
 
 
 def release(limit: int) -> bool:
-    """Give the pages of all mapped tables back to the system if this process holds more than some bytes of mapped files.
+    """Give pages of mapped tables back to the system if this process holds more than some bytes of mapped files.
 
-    The system keeps what it has memory for: a page that is needed again is found there, at about a microsecond for sixteen.
-    Readers in other threads are not disturbed. Tells whether anything was given back; where the system does not say what
-    a process holds, nothing is.
+    An eighth of each table goes at a time. The system keeps what it has memory for: a page that is needed again is found there,
+    at some microseconds for sixteen. Readers in other threads are not disturbed. Tells whether anything was given
+    back; where the system does not say what a process holds, nothing is.
     """
     try:
         resident = int(_STATM.read_bytes().split()[2]) * mmap.PAGESIZE
@@ -170,12 +171,14 @@ def release(limit: int) -> bool:
         return False
     if resident <= limit:
         return False
+    part = next(_PARTS)
     for rows in list(_MAPPED):
-        rows.release()
+        rows.release(part)
     return True
 
 
 _STATM = Path("/proc/self/statm")
+_PARTS = itertools.cycle(range(8))
 
 
 class Rows:
@@ -225,10 +228,12 @@ class Rows:
             _MAPPED.add(rows)
         return rows
 
-    def release(self) -> None:
-        """Give the pages of a large mapped file back to the system."""
+    def release(self, part: int) -> None:
+        """Give the pages of an eighth of a large mapped file back to the system."""
         if self._map is not None:
-            self._map.madvise(mmap.MADV_DONTNEED)
+            eighth = -(-len(self._map) // (8 * mmap.PAGESIZE)) * mmap.PAGESIZE
+            if part * eighth < len(self._map):
+                self._map.madvise(mmap.MADV_DONTNEED, part * eighth, eighth)
 
     def __len__(self) -> int:
         return len(self._array)

@@ -18,7 +18,7 @@ from qa.index.lexical import LexicalIndex
 
 Floats = NDArray[np.float32]
 
-POSTINGS = 80_000  # postings that one search weighs: about 2 ms; the rarest term is read whatever it has
+POSTINGS = 60_000  # postings that one search weighs: about 2 ms; the rarest term is read whatever it has
 
 
 def top(
