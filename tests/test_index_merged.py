@@ -185,6 +185,12 @@ def test_a_term_is_found_in_a_table_too_large_to_be_read_whole(monkeypatch):
                 assert postings.find(absent) == (0, 0)
 
 
+def test_some_documents_are_the_first_of_each_segment(folder):
+    documents = Snapshot.load(folder).documents
+    assert {d.id for d in documents.some(100)} == set(documents)
+    assert [d.id for d in documents.some(5)] == ["d0", "d1", "d3", "d4", "d6", "d7", "d9"]
+
+
 def test_rows_of_large_files_are_read_and_checked_as_mapped_ones(folder, monkeypatch):
     rows = np.asarray([9, 0, 4, 4, 10, 2])
     mapped = Snapshot.load(folder)

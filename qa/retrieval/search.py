@@ -7,7 +7,6 @@ chose them on development data and prints what each choice gives. ``docs/retriev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -21,13 +20,12 @@ from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.hits import Hit
 from qa.retrieval.late import Late, late_scores
-from qa.retrieval.pool import FOUND, Candidates, Everything, FirstStage, LocalStage, Sample, Scope, minmax, wanted_terms
+from qa.retrieval.pool import FOUND, Candidates, Everything, FirstStage, LocalStage, Sample, Scope, beside, minmax, wanted_terms
 from qa.retrieval.query import Query, QueryReader
 from qa.retrieval.translation import translate, words_of
 
 Floats = NDArray[np.float32]
 
-_BESIDE = ThreadPoolExecutor(4, "second-language")
 CANDIDATES = 60  # passages that late interaction re-scores
 
 
@@ -246,7 +244,7 @@ class Searcher:
         if self._stage is None:
             return self.hits([self.rank(query, filters), self.rank(query, filters, other)], k)
         # In a large index both languages at once: a quarter less time, for a tenth more of the processor's.
-        second = _BESIDE.submit(self.rank, query, filters, other)
+        second = beside().submit(self.rank, query, filters, other)
         return self.hits([self.rank(query, filters), second.result()], k)
 
     def hits(self, rankings: Sequence[Ranking], k: int) -> list[Hit]:
