@@ -11,7 +11,7 @@ from test_index_update import document, found, intact, update
 
 from qa.documents import load_corpus
 from qa.errors import IndexDamaged
-from qa.index import Snapshot, build_index, current_generation, files, merged, update_index, verify_index
+from qa.index import Snapshot, build_index, current_generation, files, merged, resident, update_index, verify_index
 from qa.index.files import Rows
 from qa.index.lexical import LexicalIndex, Postings, digest_of
 from qa.index.segment import LEXICAL, Segment
@@ -216,11 +216,11 @@ def test_rows_of_large_files_are_read_and_checked_as_mapped_ones(folder, monkeyp
 
 
 def test_pages_given_back_are_read_again(folder, monkeypatch):
-    monkeypatch.setattr(files, "_LARGE", 1)
+    monkeypatch.setattr(resident, "RELEASED", 1)
     snapshot = Snapshot.load(folder)
     before = snapshot.words.scores(["wagon", "7"]), snapshot.vectors.take([3, 1]), snapshot.documents["d3"]
-    assert all([files.release(0) for _ in range(8)])
-    assert not files.release(1 << 50)
+    assert all([resident.release(0) for _ in range(8)])
+    assert not resident.release(1 << 50)
     after = snapshot.words.scores(["wagon", "7"]), snapshot.vectors.take([3, 1]), snapshot.documents["d3"]
     assert all(np.array_equal(a, b) for a, b in zip(before[:2], after[:2], strict=True))
     assert before[2] == after[2]

@@ -13,7 +13,6 @@ the disk at any of them.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 import mmap
 import os
@@ -29,6 +28,7 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from qa.errors import IndexDamaged
+from qa.index.resident import announce, read_at_random, register
 
 BLOCK = 1 << 16
 """Bytes under one checksum. A search in a large index reads some hundred places in files of gigabytes: blocks of 64 kB
@@ -158,29 +158,6 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def release(limit: int) -> bool:
-    """Give pages of mapped tables back to the system if this process holds more than some bytes of mapped files.
-
-    An eighth of each table goes at a time. The system keeps what it has memory for: a page that is needed again is found there,
-    at some microseconds for sixteen. Readers in other threads are not disturbed. Tells whether anything was given
-    back; where the system does not say what a process holds, nothing is.
-    """
-    try:
-        resident = int(_STATM.read_bytes().split()[2]) * mmap.PAGESIZE
-    except FileNotFoundError:
-        return False
-    if resident <= limit:
-        return False
-    part = next(_PARTS)
-    for rows in list(_MAPPED):
-        rows.release(part)
-    return True
-
-
-_STATM = Path("/proc/self/statm")
-_PARTS = itertools.cycle(range(8))
-
-
 class Rows:
     """The rows of one file, checked block by block on first use; or of an array in memory."""
 
@@ -191,7 +168,6 @@ class Rows:
         self._sums, self.block, self.blocks = blocks, block, -(-array.nbytes // block)
         self._unseen = np.ones(len(blocks), dtype=bool)
         self.left = len(blocks)  # blocks that were not checked yet
-        self._map: Any = None
         self.file = -1
 
     @classmethod
@@ -219,21 +195,13 @@ class Rows:
             raise IndexDamaged(f"{path} is missing; run: qa index build") from error
         array = np.frombuffer(raw, dtype=dtype)
         rows = cls(array.reshape(-1, width) if width else array, path, entry.blocks, entry.block)
+        if size:
+            register(raw)
         if size >= _LARGE:
-            rows._map, rows.file = raw, own
+            rows.file = own
             weakref.finalize(rows, os.close, own)
-            # Rows lie at random places. The system would read as much as 8 MB round about each; what is needed is announced instead.
-            raw.madvise(mmap.MADV_RANDOM)
-            os.posix_fadvise(own, 0, 0, os.POSIX_FADV_RANDOM)
-            _MAPPED.add(rows)
+            read_at_random(raw, own)
         return rows
-
-    def release(self, part: int) -> None:
-        """Give the pages of an eighth of a large mapped file back to the system."""
-        if self._map is not None:
-            eighth = -(-len(self._map) // (8 * mmap.PAGESIZE)) * mmap.PAGESIZE
-            if part * eighth < len(self._map):
-                self._map.madvise(mmap.MADV_DONTNEED, part * eighth, eighth)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -257,7 +225,7 @@ class Rows:
     def _announce(self, first: int, last: int) -> None:
         """Let the system read some blocks ahead."""
         if self.file >= 0:
-            os.posix_fadvise(self.file, first * self.block, (last - first) * self.block, os.POSIX_FADV_WILLNEED)
+            announce(self.file, first * self.block, (last - first) * self.block)
 
     def _unchecked(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
         """Return the blocks of some short spans that were not checked yet."""
@@ -343,8 +311,7 @@ class Rows:
         return self._bytes[at : at + self.block] if self.file < 0 else os.pread(self.file, self.block, at)
 
 
-_MAPPED: weakref.WeakSet[Rows] = weakref.WeakSet()
-_LARGE = 32 << 20  # bytes of a file whose rows are read one by one, and whose mapped pages are worth giving back
+_LARGE = 32 << 20  # bytes of a file whose rows are read one by one
 
 
 def _changed(path: Path | None) -> IndexDamaged:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.index.files import release
 from qa.index.lexical import LexicalIndex
 from qa.index.pruned import top
+from qa.index.resident import release
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
