@@ -218,7 +218,7 @@ class Rows:
                 if last - first > 1:
                     self._announce(first, last)
                 self._check(first, last)
-        elif (span.stop - span.start) * self.row >= _LARGE:
+        elif self.file >= 0 and (span.stop - span.start) * self.row > 2 * self.block:
             self._announce(span.start * self.row // self.block, (span.stop * self.row - 1) // self.block + 1)
         return self._array[span]
 

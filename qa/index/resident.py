@@ -26,14 +26,14 @@ def register(mapped: mmap.mmap) -> None:
 
 
 def release(limit: int) -> bool:
-    """Give pages of mapped files back to the system if this process holds more than some bytes of such.
+    """Give pages of mapped files back to the system if this process holds more than some bytes of memory, those pages included.
 
     An eighth of each file goes at a time. The system keeps what it has memory for: a page that is needed again is found there,
     at some microseconds for sixteen. Readers in other threads are not disturbed. Tells whether anything was given
     back; where the system does not say what a process holds, nothing is.
     """
     try:
-        resident = int(_STATM.read_bytes().split()[2]) * mmap.PAGESIZE
+        resident = int(_STATM.read_bytes().split()[1]) * mmap.PAGESIZE
     except FileNotFoundError:
         return False
     if resident <= limit:
