@@ -31,7 +31,7 @@ from qa.text.tokens import search_tokens
 DESCRIPTION = "segment.json"
 SEGMENT_PASSAGES = 32_768
 """From this number on a segment takes no further document: about 500 MB, which a removal rewrites in
-a second or two, and 31 segments for a million passages, each of which a search looks at."""
+a second or two, and 31 segments for a million passages, whose words are joined (``qa.index.merged``)."""
 
 RECORD = np.dtype(
     [

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +22,6 @@ from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
 from qa.retrieval.translation import SATURATION, Group, matched_at, rarity_of
 from qa.retrieval.translation import scores as group_scores
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -203,14 +199,6 @@ class Sample:
         """Return the lowest cosine of a passage and of a passage's best sentence."""
         best = np.maximum.reduceat(self._sentences @ vector, self._first)
         return {"dense": float((self._vectors @ vector).min()), "sentence": float(best.min())}
-
-
-@lru_cache(maxsize=1)
-def beside() -> Executor:
-    """Return the threads that rank the second language of large indexes."""
-    from concurrent.futures import ThreadPoolExecutor  # a small index starts without
-
-    return ThreadPoolExecutor(4, "second-language")
 
 
 def wanted_terms(groups: Sequence[Group]) -> dict[str, float]:
