@@ -114,6 +114,7 @@ def measure_search(index: Path, count: int) -> dict[str, Any]:
     """Time each stage with the questions of the development set; the first ones warm up."""
     import numpy as np
 
+    from qa.answering.pipeline import answer
     from qa.assistant import question_embedder
     from qa.evaluation.questions import load_questions
     from qa.index.snapshot import Snapshot
@@ -130,6 +131,12 @@ def measure_search(index: Path, count: int) -> dict[str, Any]:
     texts = [q.question for q in load_questions("dev")][: count + WARM_UP]
     figures: dict[str, Any] = {"open_seconds": round(opened, 2), "exact": snapshot.vectors.exact, "questions": len(texts) - WARM_UP}
     figures["memory_opened"] = memory()
+    began = time.perf_counter()
+    answer(searcher, texts[0], [], Filters(), 3)
+    figures["first_answer_seconds"] = round(time.perf_counter() - began, 2)
+    began = time.perf_counter()
+    answer(searcher, "How many parametrs has DeepSek R1?", [], Filters(), 3)
+    figures["first_mistyped_answer_seconds"] = round(time.perf_counter() - began, 2)
     list(map(searcher.search, texts[:WARM_UP]))
     figures["hybrid"], hits = timed([lambda t=t: searcher.search(t, 10) for t in texts])
     searcher._encoded.clear()
@@ -138,13 +145,18 @@ def measure_search(index: Path, count: int) -> dict[str, Any]:
     asked = [searcher.reader.read(t) for t in texts if t.isascii()]
     figures["one_language"], _ = timed([lambda q=q: searcher.hits([searcher.rank(q)], 10) for q in asked])
     figures["memory"] = memory()
+    searcher._encoded.clear()
+    figures["answer"], _ = timed([lambda t=t: answer(searcher, t, [], Filters(), 3) for t in texts])
+    figures["memory_after_answers"] = memory()
+    figures["load"] = os.getloadavg()[0]
     print(json.dumps(figures), file=sys.stderr, flush=True)
     english = [t for t in texts if t.isascii()]
     figures["encode_question"], encoded = timed([lambda t=t: next(iter(embedder.encode([t]))) for t in english])
     queries = [searcher.reader.read(t) for t in english]
     scope = Scope(Filters(), "en", ~snapshot.chinese)
     stage = LocalStage(snapshot)
-    figures["dense"], dense = timed([lambda e=e: stage.dense(e.pooled, FOUND, scope) for e in encoded])
+    figures["dense_candidates"], _ = timed([lambda e=e: stage.dense(e.pooled, FOUND, scope) for e in encoded])
+    figures["dense"], dense = timed([lambda e=e: snapshot.vectors.search(e.pooled, 10, scope.admitted)[0] for e in encoded])
     terms = [{t: q.weights.get(t, 1.0) for t in q.tokens} for q in queries]
     figures["lexical"], lexical = timed([lambda t=t: stage.lexical(t, FOUND, scope) for t in terms])
     figures["memory_all"] = memory()
@@ -158,7 +170,7 @@ def measure_search(index: Path, count: int) -> dict[str, Any]:
         cosines = snapshot.vectors.scores(e.pooled)
         times.append(time.perf_counter() - began)
         cosines[~admitted] = -2
-        right += len(set(np.argsort(-cosines, kind="stable")[:10].tolist()) & set(found[:10].tolist()))
+        right += len(set(np.argsort(-cosines, kind="stable")[:10].tolist()) & set(found.tolist()))
     figures["dense_recall_at_10"] = round(right / (10 * len(sample)), 4)
     figures["dense_exact"] = spread(times)
     right = total = 0
@@ -255,7 +267,7 @@ def hnsw(joined: Any, queries: Any, truth: Any, threads: int) -> dict[str, Any]:
         index.add(piece)
     figures: dict[str, Any] = {"build_seconds": round(time.perf_counter() - began, 1), "memory_mb": round(memory()["own_mb"] - before)}
     faiss.omp_set_num_threads(1)
-    for ef in (16, 32, 64, 128, 256):
+    for ef in (16, 64, 256, 512, 1024, 2048):
         index.hnsw.efSearch = ef
         speed, found = timed([lambda q=q: index.search(q[None], 10)[1][0] for q in queries])
         right = sum(len(set(a.tolist()) & set(b.tolist())) for a, b in zip(truth, found, strict=True))

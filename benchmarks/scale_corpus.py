@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 
 from qa.chunking import Passage
@@ -70,8 +71,7 @@ class Grower:
         self.snapshot = snapshot = Snapshot.load(source)
         self._rng = np.random.default_rng(seed)
         self.vectors = snapshot.vectors[0 : len(snapshot.vectors)]
-        near = self.vectors @ self.vectors.T
-        self._near = np.argsort(-near, axis=1)[:, : NEIGHBOURS + 1]
+        self._near = faiss.knn(self.vectors, self.vectors, NEIGHBOURS + 1, metric=faiss.METRIC_INNER_PRODUCT)[1]
         self._words: list[list[list[str]]] = []
         self._languages: list[bool] = []
         pool: dict[bool, list[str]] = {False: [], True: []}

@@ -246,7 +246,7 @@ def open_library(settings: Settings, embedder: Embedder | None = None) -> Librar
             return build_embedder(settings)
         return embedder or question_embedder(settings)
 
-    return Library(settings.library, model_identity(settings.model), settings.max_tokens, encoder)
+    return Library(settings.library, model_identity(settings.model), settings.max_tokens, encoder, settings.search_memory_mb * 1_000_000)
 
 
 def _without_note(progress: Progress | None) -> LibraryProgress | None:

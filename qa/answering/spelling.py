@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from qa.index.snapshot import Snapshot
 from qa.text.tokens import search_tokens
 
 _WORD = re.compile(r"[A-Za-z]{5,}")
+_READ = 4096  # documents whose words are known: some seconds for more; one of few documents is seldom mistyped
 _LONG = 8  # letters from which two slips may be forgiven instead of one
 
 
@@ -23,10 +25,12 @@ class Spelling:
 
     @cached_property
     def _words(self) -> list[str]:
-        """All words of the English documents and the glossary, gathered when first needed."""
+        """Words of the English documents and the glossary, gathered when first needed; in a large index of some documents."""
         snapshot = self._snapshot
-        texts = [f"{d.title} {d.text}" for d in snapshot.documents.values() if d.language == "en"]
-        texts += [form for entry in snapshot.glossary.entries for form in entry.forms]
+        texts = itertools.chain(
+            (f"{d.title} {d.text}" for d in snapshot.documents.some(_READ) if d.language == "en"),
+            (form for entry in snapshot.glossary.entries for form in entry.forms),
+        )
         return sorted({w.lower() for text in texts for w in _WORD.findall(text)})
 
     def correct(self, text: str) -> str:

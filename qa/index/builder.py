@@ -76,6 +76,7 @@ def update_index(
     embedder: Embedder,
     max_tokens: int,
     progress: Progress | None = None,
+    memory: int = MEMORY,
 ) -> str:
     """Add and remove documents; the rest of the index is left as it is.
 
@@ -89,6 +90,7 @@ def update_index(
         embedder: the model.
         max_tokens: upper size of a passage.
         progress: called with passages done and their total.
+        memory: bytes that the codes of dense search may take in a large index.
 
     Returns:
         The new generation's name.
@@ -99,7 +101,7 @@ def update_index(
         IndexDamaged: a file is damaged, or the folder cannot be written.
     """
     with _writing(folder):
-        change = Change(folder, embedder, max_tokens, progress)
+        change = Change(folder, embedder, max_tokens, progress, memory=memory)
         change.start()
         change.drop(remove)
         change.add(add)

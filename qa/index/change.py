@@ -21,6 +21,7 @@ from qa.index.approximate import MEMORY, Table, update
 from qa.index.encodings import Encoder, Encoding, KnownEncodings, encode, key_of, task_of
 from qa.index.files import make_folder, remove, replace, sync_folder, write_file
 from qa.index.lists import DenseEntry
+from qa.index.merged import WordsEntry, update_words
 from qa.index.segment import SEGMENT_PASSAGES, Segment, SegmentEntry, SegmentWriter
 from qa.index.snapshot import CURRENT, FORMAT, GLOSSARY, MANIFEST, Manifest, current_generation, read_glossary, read_manifest
 from qa.index.store import Documents
@@ -83,7 +84,7 @@ class Change:
         self._began = time.perf_counter()
         self._folder, self._embedder, self._max_tokens, self._progress = folder, embedder, max_tokens, progress
         self._encoder, self._window = encoder or functools.partial(encode, embedder), window or WINDOW
-        self._memory, self._dense = memory, DenseEntry(kind="flat")
+        self._memory, self._dense, self._words = memory, DenseEntry(kind="flat"), WordsEntry()
         self.corpus, self.glossary = "", Glossary(())
         self._take_over([])
         self._new: list[SegmentEntry] = []
@@ -113,7 +114,7 @@ class Change:
         own, there = (self._embedder.identity, self._max_tokens), (manifest.model, manifest.max_tokens)
         if own != there:
             raise IndexStale(f"the index in {self._folder} was built with {there[0]} at {there[1]} tokens, not {own[0]} at {own[1]}; build it anew")
-        self._dense = manifest.dense
+        self._dense, self._words = manifest.dense, manifest.words
         try:
             self.corpus, self.glossary = manifest.corpus, read_glossary(self._folder / generation, manifest)
         except IndexDamaged:
@@ -204,8 +205,10 @@ class Change:
     def commit(self) -> str:
         """Write what is left to write, switch to the new generation, and remove what it does not need."""
         entries = [self._write(group) for group in self._groups()]
-        tables = [Table(e.name, Segment(self._folder / e.name, e).tables["vectors"]) for e in entries]
+        segments = [Segment(self._folder / e.name, e) for e in entries]
+        tables = [Table(s.entry.name, s.tables["vectors"]) for s in segments]
         dense = update(self._folder, self._dense, tables, self._embedder.dim, self._memory)
+        words = update_words(self._folder, self._words, segments)
         now = datetime.datetime.now(datetime.UTC)
         path = make_folder(self._folder / f"generation-{now:%Y%m%dT%H%M%S%f}")
         glossary = [(e.en, e.zh, e.aliases, e.kind) for e in self.glossary.entries]
@@ -225,6 +228,7 @@ class Change:
             files={GLOSSARY: write_file(path / GLOSSARY, json.dumps(glossary, ensure_ascii=False)).sha256},
             segments=tuple(entries),
             dense=dense,
+            words=words,
         )
         written = write_file(path / MANIFEST, manifest.model_dump_json(indent=1))
         sync_folder(path)
@@ -277,10 +281,10 @@ def collect_unlocked(folder: Path) -> list[str]:
     """Remove everything that the current generation does not need, and return its names; the caller holds the lock."""
     generation = current_generation(folder)
     manifest = read_manifest(folder, generation)
-    needed = {generation, manifest.dense.name, *(s.name for s in manifest.segments)}
+    needed = {generation, manifest.dense.name, manifest.words.name, *(s.name for s in manifest.segments)}
     gone = []
     for path in sorted(folder.iterdir()):
-        ours = path.name.startswith(("generation-", "segment-", "dense-", "cache.sqlite")) or path.name == f".{CURRENT}.new"
+        ours = path.name.startswith(("generation-", "segment-", "dense-", "words-", "cache.sqlite")) or path.name == f".{CURRENT}.new"
         if ours and path.name not in needed:
             remove(path)
             gone.append(path.name)

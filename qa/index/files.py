@@ -13,9 +13,11 @@ the disk at any of them.
 from __future__ import annotations
 
 import hashlib
+import math
 import mmap
 import os
 import shutil
+import weakref
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,10 +28,13 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from qa.errors import IndexDamaged
+from qa.index.resident import announce, read_at_random, register
 
 BLOCK = 1 << 16
 """Bytes under one checksum. A search in a large index reads some hundred places in files of gigabytes: blocks of 64 kB
 cost it 0.02 ms each at first touch, where 1 MB cost 0.3 ms and drew the whole index into memory."""
+
+SMALL = 1 << 16  # digests of a table that is searched as a whole
 
 on_step: Callable[[str, Path], None] | None = None
 """Called before every change of the disk with its kind and path; for tests."""
@@ -63,7 +68,7 @@ class Output:
         step("create", path)
         self._file = path.open("xb", buffering=0)
         self._digest = hashlib.sha256()
-        self._blocks: list[int] = []
+        self.blocks: list[int] = []
         self._sum = 0
         self.size = 0
 
@@ -83,7 +88,7 @@ class Output:
             self.size += take
             at += take
             if self.size % BLOCK == 0:
-                self._blocks.append(self._sum)
+                self.blocks.append(self._sum)
                 self._sum = 0
 
     def close(self) -> FileEntry:
@@ -91,7 +96,7 @@ class Output:
         step("sync", self.path)
         os.fsync(self._file.fileno())
         self._file.close()
-        blocks = [*self._blocks, self._sum] if self.size % BLOCK else self._blocks
+        blocks = [*self.blocks, self._sum] if self.size % BLOCK else self.blocks
         return FileEntry(size=self.size, sha256=self._digest.hexdigest(), blocks=tuple(blocks), block=BLOCK)
 
     def abandon(self) -> None:
@@ -159,10 +164,11 @@ class Rows:
     def __init__(self, array: NDArray[Any], path: Path | None = None, blocks: Sequence[int] = (), block: int = BLOCK) -> None:
         self._array, self._path = array, path
         self._bytes: Any = array.view(np.uint8).reshape(-1) if blocks else None
-        self._row = array.strides[0] if array.ndim and len(array) else 1
-        self._blocks, self._block = blocks, block
+        self.row = array.strides[0] if array.ndim and len(array) else 1
+        self._sums, self.block, self.blocks = blocks, block, -(-array.nbytes // block)
         self._unseen = np.ones(len(blocks), dtype=bool)
-        self._left = len(blocks)
+        self.left = len(blocks)  # blocks that were not checked yet
+        self.file = -1
 
     @classmethod
     def open(cls, path: Path, entry: FileEntry, dtype: DTypeLike, width: int = 0) -> Rows:
@@ -184,10 +190,18 @@ class Rows:
                     raise _changed(path)
                 # An empty file cannot be mapped.
                 raw: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+                own = os.dup(file.fileno()) if size >= _LARGE else -1
         except FileNotFoundError as error:
             raise IndexDamaged(f"{path} is missing; run: qa index build") from error
         array = np.frombuffer(raw, dtype=dtype)
-        return cls(array.reshape(-1, width) if width else array, path, entry.blocks, entry.block)
+        rows = cls(array.reshape(-1, width) if width else array, path, entry.blocks, entry.block)
+        if size:
+            register(raw)
+        if size >= _LARGE:
+            rows.file = own
+            weakref.finalize(rows, os.close, own)
+            read_at_random(raw, own)
+        return rows
 
     def __len__(self) -> int:
         return len(self._array)
@@ -198,11 +212,47 @@ class Rows:
         Raises:
             IndexDamaged: a block differs from its checksum.
         """
-        if self._left and span.stop > span.start:
-            first, last = span.start * self._row // self._block, (span.stop * self._row - 1) // self._block + 1
+        if self.left and span.stop > span.start:
+            first, last = span.start * self.row // self.block, (span.stop * self.row - 1) // self.block + 1
             if last - first > 1 or self._unseen[first]:
+                if last - first > 1:
+                    self._announce(first, last)
                 self._check(first, last)
+        elif self.file >= 0 and (span.stop - span.start) * self.row > 2 * self.block:
+            self._announce(span.start * self.row // self.block, (span.stop * self.row - 1) // self.block + 1)
         return self._array[span]
+
+    def _announce(self, first: int, last: int) -> None:
+        """Let the system read some blocks ahead."""
+        if self.file >= 0:
+            announce(self.file, first * self.block, (last - first) * self.block)
+
+    def _unchecked(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
+        """Return the blocks of some short spans that were not checked yet."""
+        first, last = begins * self.row // self.block, np.maximum(ends * self.row - 1, 0) // self.block
+        short = last - first <= 1
+        blocks = [first[short], last[short], *(np.arange(a, b + 1) for a, b in zip(first[~short].tolist(), last[~short].tolist(), strict=True))]
+        every = np.concatenate(blocks)
+        return np.unique(every[self._unseen[every]]).tolist() if len(self._unseen) else []
+
+    def expect(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Let the system read the blocks of some spans ahead that were not checked yet."""
+        for block in self._unchecked(begins, ends) if self.file >= 0 else ():
+            self._announce(block, block + 1)
+
+    def check(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Check the blocks of some spans that were not checked yet; raises IndexDamaged."""
+        for block in self._unchecked(begins, ends):
+            self._check(block, block + 1)
+
+    def content(self, begin: int, end: int) -> bytes:
+        """Return the bytes of some rows, whose blocks were checked.
+
+        Those of a large file are read: a mapped page would count as this process's memory, together with fifteen neighbours.
+        """
+        if self.file >= 0:
+            return os.pread(self.file, (end - begin) * self.row, begin * self.row)
+        return self._array[begin:end].tobytes()
 
     @property
     def width(self) -> int:
@@ -211,12 +261,36 @@ class Rows:
 
     def take(self, rows: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """Return single rows, in the order asked for, after their blocks were checked."""
-        if self._left and len(rows):
-            first, last = rows.astype(np.int64) * self._row // self._block, ((rows.astype(np.int64) + 1) * self._row - 1) // self._block
-            for block in np.unique(np.concatenate([first, last])).tolist():
-                self._check(block, block + 1)
-        found: NDArray[Any] = self._array[rows]
+        begins = rows.astype(np.int64)
+        if self.file >= 0:
+            return self.runs(begins, begins + 1)
+        if self.left and len(rows):
+            self.check(begins, begins + 1)
+        found: NDArray[Any] = self._array[begins]
         return found
+
+    def runs(self, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows of some spans, one span after the other, after their blocks were checked."""
+        if self.left and len(begins):
+            self.check(begins, ends)
+        content = b"".join([self.content(a, b) for a, b in zip(begins.tolist(), ends.tolist(), strict=True)])
+        return np.frombuffer(content, dtype=self._array.dtype).reshape(-1, *self._array.shape[1:])
+
+    def around(self, digest: np.uint64) -> tuple[int, NDArray[np.uint64]]:
+        """Return where a span of a rising table of digests begins, and the span: it holds a digest if the table does.
+
+        Digests are spread evenly, so the place follows from the value but for some square roots of their number: a large
+        table is not read, nor compared with its checksums, as a whole.
+        """
+        count = len(self._array)
+        reach = count if count <= SMALL else 2 * math.isqrt(count)
+        place = int(digest) * count >> 64
+        while True:
+            begin, end = max(0, place - reach), min(count, place + reach)
+            found = self[begin:end]
+            if (not begin or found[0] <= digest) and (end == count or found[-1] >= digest):
+                return begin, found
+            reach *= 4
 
     def all(self) -> NDArray[Any]:
         """Return all rows."""
@@ -226,11 +300,18 @@ class Rows:
         if not self._unseen[first:last].any():
             return
         for block in (np.flatnonzero(self._unseen[first:last]) + first).tolist():
-            if zlib.crc32(self._bytes[block * self._block : (block + 1) * self._block]) != self._blocks[block]:
+            if zlib.crc32(self._content(block)) != self._sums[block]:
                 raise _changed(self._path)
             # Two threads may check the same block; only the count of what is left must not fall too far.
             self._unseen[block] = False
-        self._left = int(self._unseen.sum())
+        self.left = int(self._unseen.sum())
+
+    def _content(self, block: int) -> Any:
+        at = block * self.block
+        return self._bytes[at : at + self.block] if self.file < 0 else os.pread(self.file, self.block, at)
+
+
+_LARGE = 32 << 20  # bytes of a file whose rows are read one by one
 
 
 def _changed(path: Path | None) -> IndexDamaged:

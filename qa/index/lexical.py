@@ -86,16 +86,13 @@ class Postings:
     lengths: Rows
     summed: Lengths
 
-    @cached_property
-    def _digests(self) -> NDArray[np.uint64]:
-        return self.terms.all()
-
     def find(self, digest: np.uint64) -> tuple[int, int]:
         """Return the span of a term's postings; an empty one where it does not occur."""
-        terms = self._digests
+        begin, terms = self.terms.around(digest)
         at = int(terms.searchsorted(digest))
         if at == len(terms) or terms[at] != digest:
             return 0, 0
+        at += begin
         first, last = self.starts[at : at + 2].tolist()
         return first, last
 

@@ -130,8 +130,8 @@ class Lists:
             count = len(raw) // (self._code + 8)
             yield raw[: count * self._code].reshape(count, self._code), np.frombuffer(raw[count * self._code :].tobytes(), dtype="<i8")
 
-    def search(self, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-        """Return the numbers of about k nearest vectors by their codes, best first.
+    def search(self, query: Floats, k: int, probes: int, admitted: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Floats]:
+        """Return the numbers of about k nearest vectors by their codes, best first, and the cosines of the codes.
 
         Args:
             query: unit vector.
@@ -158,8 +158,8 @@ class Lists:
         params = faiss.SearchParametersIVF(nprobe=probes, **selector)
         # The wrapper of this method in Python takes no parameters, so the method under it is called.
         self.index.search_preassigned_c(1, vector, k, keys, distances, out, labels, False, params)
-        rows: NDArray[np.int64] = numbers[numbers >= 0]
-        return rows
+        there = numbers >= 0
+        return numbers[there], cosines[there]
 
 
 def empty(kind: Kind, centroids: Floats) -> Any:
@@ -186,7 +186,7 @@ def nearest(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return the rows of about k nearest vectors and their exact cosines, best first."""
     wanted = max(LEAST_RERANKED, RERANKED[lists.kind] * k)
-    rows = lists.search(query, wanted, probes, admitted)
+    rows, _ = lists.search(query, wanted, probes, admitted)
     cosines = gather.take(rows) @ query
     order = np.lexsort((rows, -cosines))[:k]
     return rows[order], cosines[order]

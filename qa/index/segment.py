@@ -31,7 +31,7 @@ from qa.text.tokens import search_tokens
 DESCRIPTION = "segment.json"
 SEGMENT_PASSAGES = 32_768
 """From this number on a segment takes no further document: about 500 MB, which a removal rewrites in
-a second or two, and 31 segments for a million passages, each of which a search looks at."""
+a second or two, and 31 segments for a million passages, whose words are joined (``qa.index.merged``)."""
 
 RECORD = np.dtype(
     [
@@ -107,8 +107,13 @@ class Segment:
         tables: its files by name, each checked block by block when it is first used.
     """
 
-    def __init__(self, path: Path, entry: SegmentEntry) -> None:
+    def __init__(self, path: Path, entry: SegmentEntry, words: bool = True) -> None:
         """Open a segment; its files stay readable after they were removed from the folder.
+
+        Args:
+            path: its folder.
+            entry: what the generation says of it.
+            words: open its word indexes; not needed where they are joined with those of others.
 
         Raises:
             IndexDamaged: a file is missing, or differs from its description in size.
@@ -129,6 +134,7 @@ class Segment:
         self.tables = {
             name: Rows.open(path / name, self.info.files[name], dtype, widths[width] if isinstance(width, str) else width)
             for name, (dtype, width) in TABLES.items()
+            if words or "." not in name
         }
         expected = {"vectors": entry.passages, "sentences": entry.sentences, "tokens": entry.tokens, "records": entry.documents}
         for name, count in expected.items():

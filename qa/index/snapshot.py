@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from qa.documents.model import Document
 from qa.errors import IndexDamaged, IndexMissing, IndexStale
 from qa.index.files import sha256_of
 from qa.index.joined import Joined
-from qa.index.lexical import LexicalIndex
+from qa.index.lexical import LexicalIndex, Postings
 from qa.index.lists import DenseEntry, open_lists
-from qa.index.segment import Segment, SegmentEntry
+from qa.index.merged import Words, WordsEntry, joined_postings
+from qa.index.segment import LEXICAL, Segment, SegmentEntry
 from qa.index.store import Documents, Passages
 from qa.index.vectors import Cover, SentenceVectors, Vectors, cover
 from qa.text.glossary import Entry, Glossary
@@ -50,11 +51,12 @@ class Manifest(BaseModel):
     files: dict[str, str]
     segments: tuple[SegmentEntry, ...]
     dense: DenseEntry = DenseEntry(kind="flat")
+    words: WordsEntry = WordsEntry()
 
     @property
     def bytes(self) -> int:
-        """Size of all segments, and of the lists for dense search."""
-        return sum(s.bytes for s in self.segments) + self.dense.bytes
+        """Size of all segments, of the lists for dense search and of joined words."""
+        return sum(s.bytes for s in self.segments) + self.dense.bytes + self.words.bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,22 +129,26 @@ class Snapshot:
         for other in more:
             if (other / CURRENT).is_file():
                 opened.append(_open(other))
-        generations = "+".join(g for g, _, _, _ in opened)
-        manifests = [m for _, m, _, _ in opened]
+        generations = "+".join(g for g, *_ in opened)
+        manifests = [m for _, m, *_ in opened]
         for path, manifest in zip(more, manifests[1:], strict=False):
             if manifest.model != manifests[0].model:
                 raise IndexStale(f"{path} was built with the model {manifest.model}, {folder} with {manifests[0].model}; build both with one")
         sizes = {name: sum(getattr(m, name) for m in manifests) for name in ("documents", "passages", "sentences", "tokens")}
-        segments = [s for _, _, _, found in opened for s in found]
+        segments = [s for _, _, _, found, _ in opened for s in found]
         every = manifests[0].model_copy(update={**sizes, "segments": tuple(s.entry for s in segments)})
         names = [s.entry.name for s in segments]
         folders = [folder, *(f for f in more if (f / CURRENT).is_file())]
         covers = [cover(*open_lists(f, m.dense), names) for f, m in zip(folders, manifests, strict=True) if m.dense.name]
-        return cls._join(generations, every, opened[0][2], segments, covers)
+        postings = {
+            name: [p for _, _, _, own, words in opened for p in joined_postings(name, own, words)] for name in LEXICAL
+        }
+        return cls._join(generations, every, opened[0][2], segments, covers, postings)
 
     @classmethod
     def _join(
-        cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment], covers: Sequence[Cover] = ()
+        cls, generation: str, manifest: Manifest, glossary: Glossary, segments: Sequence[Segment], covers: Sequence[Cover],
+        postings: Mapping[str, Sequence[Postings]],
     ) -> Snapshot:
         documents = Documents(segments)
         passages = Passages(segments, documents)
@@ -166,9 +172,9 @@ class Snapshot:
             Joined([s.tables["tokens"] for s in segments]),
             passages.token_rows,
             Joined([s.tables["owners"] for s in segments]),
-            LexicalIndex([s.postings("words") for s in segments]),
-            LexicalIndex([s.postings("sentence_words") for s in segments]),
-            LexicalIndex([s.postings("titles") for s in segments], counted=counted),
+            LexicalIndex(postings["words"]),
+            LexicalIndex(postings["sentence_words"]),
+            LexicalIndex(postings["titles"], counted=counted),
             title_of,
         )
 
@@ -186,14 +192,17 @@ def _number_titles(segments: Sequence[Segment], passages: Passages) -> tuple[NDA
     return title_of.astype(np.int64), None if counted.all() else counted
 
 
-def _open(folder: Path) -> tuple[str, Manifest, Glossary, list[Segment]]:
+def _open(folder: Path) -> tuple[str, Manifest, Glossary, list[Segment], Words | None]:
     """Open the current generation; a newer one takes its place where it goes while it is read."""
     while True:
         generation = current_generation(folder)
         try:
             manifest = read_manifest(folder, generation)
             glossary = read_glossary(folder / generation, manifest)
-            return generation, manifest, glossary, [Segment(folder / entry.name, entry) for entry in manifest.segments]
+            words = Words(folder, manifest.words) if manifest.words.name else None
+            covered = set(words.covered) if words else set()
+            segments = [Segment(folder / entry.name, entry, entry.name not in covered) for entry in manifest.segments]
+            return generation, manifest, glossary, segments, words
         except (IndexDamaged, OSError):
             if current_generation(folder) == generation:
                 raise
@@ -222,7 +231,7 @@ def refuse_other_files(folder: Path) -> None:
         IndexDamaged: it does.
     """
     found = sorted(p.name for p in folder.iterdir() if p.name != "README.md") if folder.is_dir() else []
-    if found and not any(p.startswith(("generation-", "segment-", "dense-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
+    if found and not any(p.startswith(("generation-", "segment-", "dense-", "words-", ".")) or p in (CURRENT, "cache.sqlite") for p in found):
         raise IndexDamaged(f"{folder} holds other files and no index (found {found[0]}); choose another folder")
 
 

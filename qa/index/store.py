@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import overload
@@ -45,6 +46,12 @@ class Documents(Mapping[str, Document]):
     def _read(self, number: int) -> Document:
         segment = int(np.searchsorted(self._offsets, number, side="right")) - 1
         return self._segments[segment].document(number - int(self._offsets[segment]))
+
+    def some(self, count: int) -> Iterator[Document]:
+        """Read about so many documents, the first of each segment; all where there are no more."""
+        share = min(1.0, count / (len(self) or 1))
+        for segment in self._segments:
+            yield from (segment.document(n) for n in range(math.ceil(share * segment.entry.documents)))
 
     def number(self, document_id: str) -> int:
         """Return a document's number, or -1 if there is none with that id."""

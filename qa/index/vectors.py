@@ -51,10 +51,13 @@ class Vectors(Joined):
             np.matmul(part.all(), query, out=total[begin:end])
         return total
 
-    def search(self, query: Floats, k: int, admitted: NDArray[np.bool_] | None = None) -> tuple[NDArray[np.int64], Floats]:
+    def search(
+        self, query: Floats, k: int, admitted: NDArray[np.bool_] | None = None, by_codes: bool = False
+    ) -> tuple[NDArray[np.int64], Floats]:
         """Return the k nearest passages that are admitted, and their cosines, best first.
 
-        All of them where there are no lists; else those that the lists give, with exact cosines.
+        All of them where there are no lists; else those that the lists give, with exact cosines. ``by_codes``: with
+        those of their codes where a code has a byte a dimension, which reads no vector and is off by a thousandth.
         """
         count = len(self) if admitted is None else int(np.count_nonzero(admitted))
         if admitted is not None and self._covers and count <= FEW:
@@ -63,16 +66,17 @@ class Vectors(Joined):
         found = [self._search_part(number, query, k, admitted) for number in self._plain]
         share = count / (len(self) or 1)
         for cover in self._covers:
-            wanted = max(LEAST_RERANKED, RERANKED[cover.lists.kind] * k)
+            final = by_codes and cover.lists.kind == "ivf-sq8"
+            wanted = k if final else max(LEAST_RERANKED, RERANKED[cover.lists.kind] * k)
             inside = None
             if admitted is not None and count < len(self):
                 inside = np.concatenate([admitted[self._offsets[n] : self._offsets[n + 1]] for n in cover.parts])
             # Where few are admitted, the nearest of them lie farther away, in more lists.
             probes = int(np.ceil(cover.probes * min(MOST_MORE_PROBES, 1 / (share or 1))))
-            local = cover.lists.search(query, wanted, probes, inside)
+            local, cosines = cover.lists.search(query, wanted, probes, inside)
             at = np.searchsorted(cover.first, local, side="right") - 1
             rows = local - cover.first[at] + np.asarray(self._offsets)[np.asarray(cover.parts)[at]]
-            found.append((rows, self.take(rows) @ query if len(rows) else np.zeros(0, np.float32)))
+            found.append((rows, cosines if final or not len(rows) else self.take(rows) @ query))
         rows = np.concatenate([np.zeros(0, np.int64), *(r for r, _ in found)])
         return _best(rows, np.concatenate([np.zeros(0, np.float32), *(v for _, v in found)]), k)
 
@@ -156,12 +160,10 @@ class SentenceVectors(Joined):
 
     def best_at(self, query: Floats, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Floats:
         """Return the same for some passages, given by their first sentence and the one after their last."""
-        sizes = stops - starts
-        if not len(sizes):
+        if not len(starts):
             return np.zeros(0, np.float32)
-        begin = np.concatenate([[0], np.cumsum(sizes)])
-        numbers = np.arange(begin[-1]) + np.repeat(starts - begin[:-1], sizes)
-        cosines = self.take(numbers).astype(np.float32) @ query
+        begin = np.concatenate([[0], np.cumsum(stops - starts)])
+        cosines = self.runs(starts, stops).astype(np.float32) @ query
         best: Floats = np.maximum.reduceat(cosines, begin[:-1])
         return best
 

@@ -22,6 +22,7 @@ from qa.index.change import Progress
 from qa.index.files import remove
 from qa.index.lexical import PARTS, Lengths, Postings, digest_of
 from qa.index.lists import open_lists
+from qa.index.merged import Words
 from qa.index.segment import LEXICAL, RECORD, TABLES, Segment, SegmentEntry
 from qa.index.snapshot import Manifest, current_generation, read_glossary, read_manifest
 from qa.index.vectors import cover
@@ -88,8 +89,8 @@ def verify_index(
         problems += found
         if found:
             damaged.append(entry)
-    lists = _wrong_lists(folder, manifest)
-    problems += lists
+    lists, words = _wrong_lists(folder, manifest), _wrong_words(folder, manifest)
+    problems += lists + words
     files, size = 2 + (len(TABLES) + 1) * len(manifest.segments), manifest.bytes
     if not problems or not repair:
         return Report(generation, files, size, tuple(problems))
@@ -105,9 +106,10 @@ def verify_index(
             repaired.append(f"add these again: {', '.join(lost)}")
         elif len(whole) < entry.documents:
             repaired.append("the names of the others cannot be read; add them again")
-    if lists:  # what is damaged must not be copied into the lists that the repair writes
-        remove(folder / manifest.dense.name)
-        repaired.append(f"{folder / manifest.dense.name} was written anew")
+    # What is damaged must not be copied into what the repair writes, nor kept.
+    for name in [manifest.dense.name] * bool(lists) + [manifest.words.name] * bool(words):
+        remove(folder / name)
+        repaired.append(f"{folder / name} was written anew")
     lost_any = len(documents) < sum(e.documents for e in damaged)
     keep = {e.name for e in manifest.segments} - {e.name for e in damaged}
     rewrite(folder, keep, documents, embedder, not lost_any, progress)
@@ -147,6 +149,24 @@ def _wrong_lists(folder: Path, manifest: Manifest) -> list[str]:
     except IndexDamaged as error:
         return [_sentence(error)]
     return [f"{path / name} has changed since it was built" for name in changed]
+
+
+def _wrong_words(folder: Path, manifest: Manifest) -> list[str]:
+    """Return what is wrong with the joined words."""
+    if not manifest.words.name:
+        return []
+    try:
+        words = Words(folder, manifest.words)
+    except IndexDamaged as error:
+        return [_sentence(error)]
+    path = words.path
+    if changed := [name for name, e in words.info.files.items() if _digest(path / name) != e.sha256]:
+        return [f"{path / name} has changed since it was built" for name in changed]
+    sizes = {s.name: s.passages for s in manifest.segments[: len(words.covered)]}
+    if sizes != {s.name: s.passages for s in words.info.segments}:
+        return [f"{path} does not cover the first segments of the index"]
+    found = (_wrong_postings(words.postings(name), name, words.postings(name).summed.texts) for name in LEXICAL)
+    return [f"{path}: {problem}" for problems in found for problem in problems]
 
 
 def _digest(path: Path) -> str:

@@ -12,6 +12,7 @@ from qa.documents.readers import page_image
 from qa.embedding import Embedder
 from qa.errors import IndexDamaged, IndexMissing, IndexStale, LibraryProblem, UnknownDocument
 from qa.index import Snapshot, collect, current_generation, read_manifest, update_index
+from qa.index.approximate import MEMORY
 from qa.library.intake import Intake, Told
 from qa.library.results import Added, Collection, Progress, Synced
 from qa.library.sources import Item, check_collection, expand, files_of
@@ -28,7 +29,7 @@ class Library:
     finishes what a killed process began.
     """
 
-    def __init__(self, folder: Path, model: str, max_tokens: int, encoder: Encoder) -> None:
+    def __init__(self, folder: Path, model: str, max_tokens: int, encoder: Encoder, memory: int = MEMORY) -> None:
         """Describe a library; nothing is opened or made yet.
 
         Args:
@@ -36,12 +37,14 @@ class Library:
             model: identity of the model that its index is built with.
             max_tokens: upper size of a passage.
             encoder: gives that model.
+            memory: bytes that the codes of dense search may take in a large index.
         """
         self.folder = folder
         self.index = folder / INDEX
         self._model = model
         self._max_tokens = max_tokens
         self._encoder = encoder
+        self._memory = memory
 
     @property
     def exists(self) -> bool:
@@ -265,7 +268,7 @@ class Library:
                 if progress:
                     progress(done, total, "building the index")
 
-            generation = update_index(self.index, documents, gone, self._encoder(size), self._max_tokens, advance)
+            generation = update_index(self.index, documents, gone, self._encoder(size), self._max_tokens, advance, self._memory)
             counts = Snapshot.load(self.index).documents
             held = {i: held[i] if i not in new else Indexed(wanted[i], int(counts.passages[counts.number(i)])) for i in wanted}
             store.note_indexed(generation, held)

@@ -49,10 +49,10 @@ def late_scores(snapshot: Snapshot, encoded: Encoded, rows: NDArray[np.int64]) -
     """
     if not len(rows) or not len(encoded.tokens):
         return Late.nothing(len(rows))
-    spans = list(zip(snapshot.token_rows[rows].tolist(), snapshot.token_rows[rows + 1].tolist(), strict=True))
-    lengths = np.asarray([b - a for a, b in spans])
-    tokens = snapshot.tokens.spans(spans, np.float32)
-    owners = snapshot.owners.spans(spans) + np.repeat(snapshot.sentence_rows[rows], lengths)
+    starts, stops = snapshot.token_rows[rows], snapshot.token_rows[rows + 1]
+    lengths = stops - starts
+    tokens = snapshot.tokens.runs(starts, stops).astype(np.float32)
+    owners = snapshot.owners.runs(starts, stops) + np.repeat(snapshot.sentence_rows[rows], lengths)
     if not len(tokens):
         return Late.nothing(len(rows))
     # (tokens, question): the maximum over a run of rows is taken several times faster than over columns.
