@@ -3,12 +3,12 @@
 Purpose: qa/models/judge.safetensors, and logits for fitting what rests on them.
 Run: python benchmarks/train_judge.py [--out FILE] [--folds 3] [--epochs 4] [--threads 2]
 
-It learns from the training questions (answering_data.py) alone: of each, the sentences that the assistant
-finds in either language. One that holds the whole answer is right, one that holds nothing of it wrong, the rest is left
-out; where an answer takes several sentences (a comparison, a list), one that holds a part of it is right, too. The loss is
-binary cross-entropy over sentences plus softmax cross-entropy over those of a question. With --folds the questions are first cut by document; each part is scored by a judge that has not seen it, the area under
-the ROC curve says how well it tells answerable questions from others, and the logits are written
-beside the judge (*.folds.npz) for tune_answering.py. Then one judge learns from all questions.
+It learns from the training questions (answering_data.py) alone: of each, the sentences that the assistant finds in either
+language. One that holds the whole answer is right, one that holds nothing of it wrong, the rest is left out; where an answer takes
+several sentences (a comparison, a list), one that holds a part of it is right, too. The loss is binary cross-entropy over sentences
+plus softmax cross-entropy over those of a question. With --folds the questions are first cut by document; each part is scored
+by a judge that has not seen it, the area under the ROC curve says how well it tells answerable questions from others, and the
+logits are written beside the judge (*.folds.npz) for tune_answering.py. Then one judge learns from all questions.
 """
 
 from __future__ import annotations
