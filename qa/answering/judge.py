@@ -165,11 +165,23 @@ class Judge:
             tensors: the weights.
             heads: of each attention.
             encoder: digest of the token head whose vectors it reads, sixteen digits.
+
+        Raises:
+            KeyError: a weight is missing.
         """
-        self._t = tensors
         self._heads = heads
         self.encoder = encoder
-        self._blocks = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
+        self._t = dict(tensors)
+        blocks = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
+        self._blocks = [f"blocks.{i}" for i in range(blocks)]
+        # Products of the same rows are one product.
+        self._join("own", [[f"{b}.own.{part}" for part in "qkv"] for b in self._blocks])
+        self._join("other", [[f"{b}.other.{part}" for b in self._blocks for part in "kv"]])
+
+    def _join(self, name: str, groups: Sequence[Sequence[str]]) -> None:
+        for i, group in enumerate(groups):
+            for kind in ("weight", "bias"):
+                self._t[f"{name}.{i}.{kind}"] = np.concatenate([self._t[f"{part}.{kind}"] for part in group])
 
     @classmethod
     def load(cls, path: Path = FILE) -> Judge:
@@ -188,47 +200,52 @@ class Judge:
 
     def logits(self, pairs: Pairs) -> Floats:
         """Return for each sentence how surely it answers: the logit of a probability."""
-        k = len(pairs.sentences)
-        length = max(map(len, pairs.sentences)) + 1
-        read = np.zeros((k, length, pairs.question.shape[1]), dtype=np.float32)
-        absent = np.ones((k, 1, 1, length), dtype=bool)
-        for i, sentence in enumerate(pairs.sentences):
-            read[i, 1 : len(sentence) + 1] = sentence
-            absent[i, 0, 0, : len(sentence) + 1] = False
-        x = self._norm("read_norm", self._linear("read", read * np.float32(_SCALE)))
-        x[:, 0] = self._t["nothing"]  # a token of the question may find nothing in the sentence
+        k, lengths = len(pairs.sentences), [len(s) for s in pairs.sentences]
+        # In front of each sentence stands a token of its own: a token of the question may find nothing in it.
+        held = np.arange(max(lengths) + 1)[None, :] <= np.asarray(lengths)[:, None]
+        x = self._norm("read_norm", self._linear("read", np.concatenate(pairs.sentences) * np.float32(_SCALE)))
+        packed = self._linear("other.0", np.concatenate([self._t["nothing"][None], x]))
+        read = np.zeros((*held.shape, packed.shape[1]), dtype=np.float32)
+        read[:, 0] = packed[0]
+        read[:, 1:][held[:, 1:]] = packed[1:]
         marks = self._linear("marks.2", _gelu(self._linear("marks.0", pairs.marks)))
         q = self._norm("ask_norm", self._linear("ask", pairs.question * np.float32(_SCALE)) + marks)
-        q = np.concatenate([np.broadcast_to(self._t["verdict"], (k, 1, q.shape[2])), q], axis=1)
-        for i in range(self._blocks):
-            name = f"blocks.{i}"
-            y = self._norm(f"{name}.own_norm", q)
-            q = q + self._attend(f"{name}.own", y, y, None)
-            q = q + self._attend(f"{name}.other", self._norm(f"{name}.other_norm", q), x, absent)
+        width = q.shape[2]
+        q = np.concatenate([np.broadcast_to(self._t["verdict"], (k, 1, width)), q], axis=1)
+        for i, name in enumerate(self._blocks):
+            own = self._linear(f"own.{i}", self._norm(f"{name}.own_norm", q))
+            q = q + self._attend(f"{name}.own", own[..., :width], own[..., width : 2 * width], own[..., 2 * width :], None)
+            asked: Floats = self._linear(f"{name}.other.q", self._norm(f"{name}.other_norm", q))
+            at = 2 * width * i
+            q = q + self._attend(f"{name}.other", asked, read[..., at : at + width], read[..., at + width : at + 2 * width], held)
             q = q + self._linear(f"{name}.down", _gelu(self._linear(f"{name}.up", self._norm(f"{name}.wide_norm", q))))
         found: Floats = self._linear("answer", self._norm("answer_norm", q[:, 0]))[:, 0]
         return found
 
     def _linear(self, name: str, x: Floats) -> Floats:
-        flat = x.reshape(-1, x.shape[-1]) @ self._t[f"{name}.weight"].T + self._t[f"{name}.bias"]
+        flat = x.reshape(-1, x.shape[-1]) @ self._t[f"{name}.weight"].T
+        flat += self._t[f"{name}.bias"]
         return flat.reshape(*x.shape[:-1], -1)
 
     def _norm(self, name: str, x: Floats) -> Floats:
-        centred = x - x.mean(axis=-1, keepdims=True)
-        spread = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(1e-5))
-        normed: Floats = centred / spread * self._t[f"{name}.weight"] + self._t[f"{name}.bias"]
-        return normed
+        share = np.float32(1 / x.shape[-1])
+        centred: Floats = x - x.sum(axis=-1, keepdims=True) * share
+        spread = np.sqrt(np.einsum("...i,...i->...", centred, centred)[..., None] * share + np.float32(1e-5))
+        centred /= spread
+        centred *= self._t[f"{name}.weight"]
+        centred += self._t[f"{name}.bias"]
+        return centred
 
-    def _attend(self, name: str, q: Floats, x: Floats, absent: NDArray[np.bool_] | None) -> Floats:
+    def _attend(self, name: str, q: Floats, keys: Floats, values: Floats, held: NDArray[np.bool_] | None) -> Floats:
         width = q.shape[2]
-        asked = self._split(self._linear(f"{name}.q", q))
-        keys, values = self._split(self._linear(f"{name}.k", x)), self._split(self._linear(f"{name}.v", x))
-        weights = asked @ keys.transpose(0, 1, 3, 2) / np.float32(np.sqrt(width / self._heads))
-        if absent is not None:
-            weights = np.where(absent, np.float32(-1e9), weights)
-        weights = np.exp(weights - weights.max(axis=-1, keepdims=True))
+        weights: Floats = self._split(q) @ self._split(keys).transpose(0, 1, 3, 2)
+        weights *= np.float32(1 / np.sqrt(width / self._heads))
+        if held is not None:
+            weights += np.where(held, np.float32(0), np.float32(-1e9))[:, None, None, :]
+        weights -= weights.max(axis=-1, keepdims=True)
+        np.exp(weights, out=weights)
         weights /= weights.sum(axis=-1, keepdims=True)
-        mixed = (weights @ values).transpose(0, 2, 1, 3).reshape(q.shape)
+        mixed: Floats = (weights @ self._split(values)).transpose(0, 2, 1, 3).reshape(q.shape)
         return self._linear(f"{name}.o", mixed)
 
     def _split(self, x: Floats) -> Floats:
@@ -237,7 +254,14 @@ class Judge:
 
 def _gelu(x: Floats) -> Floats:
     """The approximation by tanh (Hendrycks and Gimpel 2016)."""
-    curved: Floats = np.float32(0.5) * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)))
+    curved = x * x
+    curved *= np.float32(0.044715 * 0.7978845608)
+    curved += np.float32(0.7978845608)
+    curved *= x
+    np.tanh(curved, out=curved)
+    curved += 1
+    curved *= x
+    curved *= np.float32(0.5)
     return curved
 
 
