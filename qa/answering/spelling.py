@@ -9,6 +9,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
 from qa.index.snapshot import Snapshot
+from qa.text.dictionary import chinese_words
 from qa.text.tokens import search_tokens
 
 _WORD = re.compile(r"[A-Za-z]{5,}")
@@ -43,6 +44,8 @@ class Spelling:
         slips = 2 if len(word) >= _LONG and word.islower() else 1
         near = process.extract(word.lower(), self._words, scorer=DamerauLevenshtein.distance, score_cutoff=slips, limit=2)
         if not near or (len(near) > 1 and near[0][1] == near[1][1]) or near[0][0] == word.lower():
+            return word
+        if chinese_words()(search_tokens(word)):  # an English word: a lawyer is no layer
             return word
         found = str(near[0][0])
         return found.capitalize() if word[0].isupper() else found
