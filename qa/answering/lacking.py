@@ -27,25 +27,28 @@ LIKE = 0.7  # cosine of token vectors from which a word counts as said in other 
 _COMMON_COST = 7.0  # a Chinese word this frequent (-log of its share) names no topic
 # Words of questions that name no topic: what people ask with, do in general, and say beside the point.
 _FILLER = frozenset(
-    """ask answer tell say said says told know knew known think believe mean want wanted wish need needed keep kept along like look looking
-    find found see seen show shown give given gave get got make made makes take took taken come came comes go going goes went put set use
-    used uses using do done try tried happen happened help hold holds held let lead leads led bring brought call called cleared reach
-    reached become became remain stay turn win won begin began start started end ended ending stop stopped fall fell report reported reports
-    according account accounted represent represents exactly actual roughly around approximately kindly please thanks thank hello hi hey
-    dear quick question memo note wonder wondering curious grateful could would might may must shall can cannot able way ways thing things
-    kind kinds sort type part parts portion fraction side case cases number numbers figure figures amount sum volume value size level
-    rate date day days week month months year years time times last latest next recent recently current currently now today tomorrow
-    yesterday ago later early late first second third new old big small large long short far near high low good better best great many
-    much few several various another different same similar separate own able around across among against inside within without into onto
-    per via plus minus versus vs about one ones two three four five six seven eight nine ten hundred thousand million billion trillion
-    name names named list say-so correctly following latter former really ever never still already yet just even quite rather too
-    else instead enough almost nearly only alone together apart away back forth here there everywhere anywhere somewhere who whom whose
-    what which when where why how whether did does was were been being is are has have had""".split()
+    """able about according account accounted across actual against ago almost alone along already among amount another answer anywhere apart
+    approximately are around ask attend attended away back became become been began begin being believe best better big billion boss
+    bother bring brought call called came can cannot case cases change changed cleared colleague come comes compare compared compares
+    correctly could curious current currently date day days dear did different do does done early eight else end ended ending enough
+    enter entered even ever every everywhere exactly fall far fell few figure figures find first five following foresee former forth
+    found four fraction gave get give given go goes going good got grateful great had happen happened has have held hello help here
+    hey hi high hold holds how hundred impose imposed imposes inside instead into is just keep kept kind kindly kinds knew know known
+    large last late later latest latter lead leads led let level like list long look looking low made make makes many may mean memo
+    might million minus month months much must name named names near nearly need needed never new next nine note now number numbers
+    old one ones only onto own part parts per please plus portion put question quick quite rate rather reach reached really recent
+    recently remain report reported reports represent represents roughly said same say say-so says second see seen separate set seven
+    several shall short show shown side similar six size small somewhere sorry sort spoke start started stay still stop stopped sum
+    take taken tell ten thank thanks there thing things think third thousand three time times today together told tomorrow too took
+    total tried trillion try turn two type use used uses using value various versus via volume vs want wanted was way ways week went
+    were what when where whether which who whom whose why win wish within without won wonder wondering would year years yesterday yet""".split()
 )
 _FILLER_ZH = frozenset(
-    """一共 总共 几个 有没有 是不是 那个 这个 一次 现在 目前 请问 时候 时间 主要 之后 后来 其中 到底 究竟 到目前为止 以来 名字 百分之 本人 相关
-    开始 举行 进行 哪儿 怎么办 多久 多大 多长 多重 几天 几年 几分 我 想 说 叫 要 给 里 啊 啥 来 去 做 让 按 放 拿 才 可 好 大 新 老 钱 花 卖 张
-    辆 台 颗 篇 座 条 款 项 件 只 块 部 份 批 轮 趟 架 艘 所 家 名 位 单 总 占 天 号""".split()
+    """一共 一次 上周 上月 主要 举行 之后 今天 今年 以来 件 份 位 做 其中 几个 几分 几天 几年 到底 到目前为止 单 卖
+    占 去 去年 只 叫 可 台 号 名 名字 后来 哪儿 啊 啥 块 多久 多大 多重 多长 大 天 好 家 座 开始 张
+    怎么办 总 总共 想 我 所 才 批 拿 按 放 新 时候 时间 明天 明年 昨天 是不是 有没有 本人 本周 本月 条 来
+    架 款 现在 百分之 目前 相关 究竟 篇 给 老 艘 花 要 让 说 请问 趟 轮 辆 这个 进行 那个 部 里 钱 项
+    颗""".split()
 )
 
 _PRICE_ZH = re.compile("[卖花要]?多少钱")
@@ -200,15 +203,21 @@ class Nearest:
         forms = unit.what.tokens if isinstance(unit.what, Entry) else (tokens_of(unit.text),)
         return any(all(t in self._snapshot.words for t in form) for form in forms)
 
-    def held_by(self, unit: Unit, candidate: Candidate) -> bool:
-        """Tell whether a statement or its headings hold a unit; a year in a heading counts where the statement says none."""
+    def held_by(self, unit: Unit, candidate: Candidate, lenient: bool = True) -> bool:
+        """Tell whether a statement or its headings hold a unit; a year in a heading counts where the statement says none.
+
+        Args:
+            unit: of the question.
+            candidate: the statement.
+            lenient: names that every document is about count as held.
+        """
         heading = self._heading(candidate)
         what = unit.what
         if isinstance(what, Time):
             return _timed(what, candidate.text, heading)
         text = f"{heading} {candidate.text}"
         if isinstance(what, Entry):
-            return what.en in EVERYWHERE or what.named_in(text) or any(map(tokens_of(text).issuperset, what.tokens))
+            return (lenient and what.en in EVERYWHERE) or what.named_in(text) or any(map(tokens_of(text).issuperset, what.tokens))
         if unit.kind == "word" and not self._own:
             return True
         return any(w in text for w in what) if has_cjk(unit.text) else tokens_of(text) >= what
@@ -225,10 +234,12 @@ class Nearest:
             return False
         return all(self.held_by(u, candidate) or (u.kind == "word" and self._like(u, candidate) >= LIKE) for u in units)
 
-    def times(self, candidates: Sequence[Candidate], lacking: Unit) -> list[str]:
+    def alternatives(self, candidates: Sequence[Candidate], lacking: Unit) -> list[str]:
+        """Return the times, or names of the same kind, that statements hold in place of a unit."""
+        return self._times(candidates, lacking.what) if isinstance(lacking.what, Time) else self._others(candidates, lacking)
+
+    def _times(self, candidates: Sequence[Candidate], asked: Time) -> list[str]:
         """Return the times that statements name, as exact as the one that is lacking, the nearest to it, in order."""
-        asked = lacking.what
-        assert isinstance(asked, Time)
         found: set[tuple[int, str]] = set()
         for candidate in candidates:
             text = candidate.text
@@ -244,7 +255,7 @@ class Nearest:
         nearest = sorted(found, key=lambda t: (abs(t[0] - asked.value), t))[:4]
         return [_written(value, part, self._language) for value, part in sorted(nearest)]
 
-    def others(self, candidates: Sequence[Candidate], lacking: Unit) -> list[str]:
+    def _others(self, candidates: Sequence[Candidate], lacking: Unit) -> list[str]:
         """Return the names of the kind of the one that is lacking that statements hold and the question doesn't, most often named first."""
         if not isinstance(lacking.what, Entry):
             return []

@@ -137,7 +137,7 @@ def _told(nearest: Nearest, units: Sequence[Unit], named: Sequence[Unit], runs: 
         else:
             rest.append((unit.text, [unit]))
     rest += [(words["word"].format(text), run) for text, run in runs]
-    found = _list([u.text for u in units if u.kind in ("name", "term") and nearest.holds(u)][:MOST_OTHERS], words)
+    found = _list(_spoken(nearest, units, named), words)
     if rest and found:
         lines.append(words["absent"].format(found=found, lacking=_list([text for text, _ in rest], words, "or")))
     elif found and not named:
@@ -147,6 +147,16 @@ def _told(nearest: Nearest, units: Sequence[Unit], named: Sequence[Unit], runs: 
             texts = [text for text, run in rest if nearest.elsewhere(run) == there]
             lines += [words[key].format(lacking=_list(texts, words))] if texts else []
     return words["space"].join(lines)
+
+
+def _spoken(nearest: Nearest, units: Sequence[Unit], named: Sequence[Unit]) -> list[str]:
+    """Return what of the question the nearest statement speaks of, and which other times or names in place of those that are lacking."""
+    anchor = nearest.anchor
+    if anchor is None:
+        return []
+    held = [u.text for u in units if u.kind in ("name", "term") and nearest.held_by(u, anchor, lenient=False)][:MOST_OTHERS]
+    other = [text for unit in named[:1] for text in nearest.alternatives([anchor], unit)[:2]]
+    return list(dict.fromkeys([*held, *other])) if held else []
 
 
 def _instead(nearest: Nearest, lacking: Unit, units: Sequence[Unit], words: dict[str, str]) -> str:
@@ -162,9 +172,13 @@ def _instead(nearest: Nearest, lacking: Unit, units: Sequence[Unit], words: dict
     about += [u for u in rest if u.kind == "time"]
     if any(nearest.held_by(lacking, c) and nearest.fits(c, about) for c in nearest.candidates):
         return ""
-    found = (nearest.times if time else nearest.others)([c for c in nearest.candidates if nearest.fits(c, rest)], lacking)[:MOST_OTHERS]
-    told = [u.text for u in sorted(about, key=lambda u: u.start)]
-    return words["time" if time else "name"].format(about=_list(told, words), found=_list(found, words), lacking=lacking.text) if found else ""
+    fitting = [c for c in nearest.candidates if nearest.fits(c, rest)]
+    found = nearest.alternatives(fitting, lacking)[:MOST_OTHERS]
+    shared = [u for u in about if u.kind != "name" or all(nearest.held_by(u, c, lenient=False) for c in fitting)]
+    if not found or not shared:
+        return ""
+    told = _list([u.text for u in sorted(shared, key=lambda u: u.start)], words)
+    return words["time" if time else "name"].format(about=told, found=_list(found, words), lacking=lacking.text)
 
 
 def _list(parts: Sequence[str], words: dict[str, str], last: str = "and") -> str:
