@@ -3,7 +3,8 @@
 import pytest
 
 from qa.answering.analysis import analyse
-from qa.answering.lacking import Time, units_of
+from qa.answering.facts import dates_of
+from qa.answering.lacking import Time, _titled, units_of
 from qa.answering.missing import Gap, abstention_text, gap_of
 from qa.answering.pipeline import gather
 from qa.retrieval.filters import Filters
@@ -79,6 +80,22 @@ def test_a_year_that_is_there_is_not_called_missing(assistant):
     parts, text = said(assistant, "What was the MMLU gap between American and Chinese models in 2023?")
     assert "2023" not in parts
     assert "not for" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "titled"),
+    [
+        ("The AI Index 2025 finds that", True),
+        ("The best-known figure of the 2025 edition is", True),
+        ("《2025年人工智能指数报告》", False),
+        ("据2025年报告", True),
+        ("In 2025 the share rose", False),
+        ("It rose in March 2025", False),
+        ("By the end of 2025", False),
+    ],
+)
+def test_a_year_in_a_title_dates_nothing(text, titled):
+    assert _titled(text, dates_of(text)[0]) is titled
 
 
 def test_a_missing_name_is_named(assistant):

@@ -20,6 +20,7 @@ from qa.retrieval.search import Ranking
 from qa.text.dictionary import dictionary
 from qa.text.glossary import Entry
 from qa.text.language import has_cjk
+from qa.text.quantities import Quantity
 from qa.text.tokens import STOP_WORDS
 
 NEAR = 5  # statements that count as near
@@ -220,7 +221,7 @@ class Nearest:
             return (lenient and what.en in EVERYWHERE) or what.named_in(text) or any(map(tokens_of(text).issuperset, what.tokens))
         if unit.kind == "word" and not self._own:
             return True
-        return any(w in text for w in what) if has_cjk(unit.text) else tokens_of(text) >= what
+        return _worded(unit, text)
 
     def lack(self, unit: Unit) -> float:
         """Return how clearly the nearest statement lacks a word: its rarity, 0 to 1, less how near the statement's words come."""
@@ -229,10 +230,18 @@ class Nearest:
         return rarity - self._like(unit, self.anchor) if self.anchor else rarity
 
     def fits(self, candidate: Candidate, units: Sequence[Unit]) -> bool:
-        """Tell whether a statement speaks of all units, a word perhaps in other words, and holds what the question expects."""
+        """Tell whether a statement speaks of all units and holds what the question expects.
+
+        A word may be said in other words, or by a neighbour in the passage of a statement that says a name itself.
+        """
         if candidate.features["kind"] < 0.5:
             return False
-        return all(self.held_by(u, candidate) or (u.kind == "word" and self._like(u, candidate) >= LIKE) for u in units)
+        passage = self._snapshot.passages[candidate.passage]
+        named = any(u.kind == "name" and isinstance(u.what, Entry) and u.what.named_in(candidate.text) for u in units)
+        around = candidate.document.text[passage.start : passage.end] if named else ""
+        return all(
+            self.held_by(u, candidate) or (u.kind == "word" and (self._like(u, candidate) >= LIKE or _worded(u, around))) for u in units
+        )
 
     def alternatives(self, candidates: Sequence[Candidate], lacking: Unit) -> list[str]:
         """Return the times, or names of the same kind, that statements hold in place of a unit."""
@@ -243,7 +252,7 @@ class Nearest:
         found: set[tuple[int, str]] = set()
         for candidate in candidates:
             text = candidate.text
-            dates = [int(d.value) for d in dates_of(text)]
+            dates = [int(d.value) for d in dates_of(text) if not _titled(text, d)]
             parts = parts_of_year(text)
             years = {d // 10_000 for d in dates}
             if asked.part:
@@ -279,6 +288,12 @@ class Nearest:
         return float(np.mean(self._matches[row][inside])) if inside.any() else 0.5
 
 
+def _worded(unit: Unit, text: str) -> bool:
+    """Tell whether a text holds a unit that is a word or a name outside the glossary."""
+    assert isinstance(unit.what, frozenset)
+    return any(w in text for w in unit.what) if has_cjk(unit.text) else tokens_of(text) >= unit.what
+
+
 def _timed(asked: Time, text: str, heading: str) -> bool:
     dates = [int(d.value) for d in dates_of(text)]
     years = frozenset(d // 10_000 for d in dates) or years_of(heading)
@@ -290,6 +305,17 @@ def _timed(asked: Time, text: str, heading: str) -> bool:
     return any(d == asked.value or (asked.value % 100 == 0 and d // 100 == asked.value // 100) for d in dates)
 
 
+def _titled(text: str, date: Quantity) -> bool:
+    """Tell whether a year belongs to a title ("AI Index 2025", "the 2025 edition") and says nothing of when."""
+    if date.kind != "year":
+        return False
+    before = _CAPITAL.search(text, 0, date.start)
+    opens = before is not None and (before[1].lower() in STOP_WORDS or before[1] in ("Since", "Within", "Around", "Between", "Late", "Early"))
+    return (before is not None and not opens) or _TITLE_AFTER.match(text, date.end) is not None
+
+
+_CAPITAL = re.compile(r"([A-Z][\w-]*) $")
+_TITLE_AFTER = re.compile(r" (?:edition|report|work report|index)\b|(?:年度?)?(?:报告|版|》)")
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
