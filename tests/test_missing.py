@@ -7,6 +7,7 @@ from qa.answering.facts import dates_of
 from qa.answering.lacking import Time, _titled, units_of
 from qa.answering.missing import Gap, abstention_text, gap_of
 from qa.answering.pipeline import gather
+from qa.answering.spelling import Spelling
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import QueryReader
 from qa.text.glossary import Entry, Glossary
@@ -166,3 +167,14 @@ def test_without_evidence_the_gap_has_no_passage(assistant):
 def test_the_same_question_gives_the_same_words(assistant):
     question = "What was the MMLU gap between American and Chinese models in 2020?"
     assert said(assistant, question) == said(assistant, question)
+
+
+@pytest.mark.parametrize(
+    ("question", "read"),
+    [
+        ("Which lawyer was it?", "Which lawyer was it?"),  # no "layer"
+        ("Who invented raesoning models?", "Who invented reasoning models?"),
+    ],
+)
+def test_an_english_word_is_not_taken_for_a_slip(assistant, question, read):
+    assert Spelling(assistant.snapshot).correct(question) == read
