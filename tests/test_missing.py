@@ -148,6 +148,11 @@ def test_chinese_words_stay_whole(assistant):
     assert "律师" in parts
 
 
+def test_a_lone_ideograph_is_named_only_where_it_is_rare(assistant):
+    assert "钨" in said(assistant, "DeepSeek的钨每吨多少？")[0]
+    assert "吨" not in said(assistant, "DeepSeek的钨每吨多少？")[0]
+
+
 def test_at_most_three_parts(assistant):
     parts, _ = said(assistant, "Did Walmart, Nestle, Unilever and Danone buy olive oil, malaria vaccines and aspirin in 1999?")
     assert len(parts) == 3

@@ -37,7 +37,7 @@ _FILLER = frozenset(
     hey hi high hold holds how hundred impose imposed imposes inside instead into is just keep kept kind kindly kinds knew know known
     large last late later latest latter lead leads led let level like list long look looking low made make makes many may mean memo
     might million minus month months much must name named names near nearly need needed never new next nine note now number numbers
-    old one ones only onto own part parts per please plus portion put question quick quite rate rather reach reached really recent
+    old one ones only onto own part parts per place please plus portion put question quick quite rate rather reach reached really recent
     recently remain report reported reports represent represents roughly said same say say-so says second see seen separate set seven
     several shall short show shown side similar six size small somewhere sorry sort spoke start started stay still stop stopped sum
     take taken tell ten thank thanks there thing things think third thousand three time times today together told tomorrow too took
@@ -53,7 +53,8 @@ _FILLER_ZH = frozenset(
 )
 
 _PRICE_ZH = re.compile("[卖花要]?多少钱")
-_MONEY_ZH = frozenset("元价费")
+MONEY_ZH = frozenset("元价费")
+"""What a statement holds that says how much money (\"多少钱\")."""
 _ENDINGS = frozenset("人员率费价额量权者")
 _VERSION = re.compile(r"[\s-]?[Vv]?(?!(?:19|20)\d\d(?![\d.]))(?:\d+\.\d+|\d{3,4}(?![\d,.]|\s?(?:[年亿万]|billion|million|people)))(?![\d%])")
 
@@ -114,7 +115,7 @@ def units_of(analysis: Analysis) -> list[Unit]:
         if mention.entry.is_name or not all(map(_idle, text[mention.start : mention.end].split())):
             add(mention.start, mention.end, "name" if mention.entry.is_name else "term", mention.entry)
     for match in _PRICE_ZH.finditer(text):
-        add(*match.span(), "word", _MONEY_ZH)
+        add(*match.span(), "word", MONEY_ZH)
     for start, end in _wide_spans(text):
         if not _idle(text[start:end]):
             add(start, end, "word", _tokens(text[start:end]))

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate
-from qa.answering.lacking import Nearest, Time, Unit, units_of
+from qa.answering.lacking import MONEY_ZH, Nearest, Time, Unit, units_of
 from qa.index.snapshot import Snapshot
 from qa.retrieval.search import Ranking
+from qa.text.dictionary import dictionary
 
 MOST_PARTS = 3
 MOST_OTHERS = 4
@@ -23,6 +24,7 @@ MOST_OTHERS = 4
 LEAST_LACK = -0.1
 """Rarity less likeness from which an absent word is worth naming; words below are common, or the statement comes near to them."""
 SPREAD = 0.35  # how far below the clearest absent word another may lie and still be named
+RARE_COST = 11.5  # -log of the share of all words from which a single ideograph names a topic
 _WORDS = {
     "en": {
         "none": "The corpus does not answer this.",
@@ -124,7 +126,8 @@ def _joined(text: str, units: Sequence[Unit]) -> list[tuple[str, list[Unit]]]:
             runs.append([unit])
     runs.sort(key=lambda run: min(map(units.index, run)))
     found = [(text[run[0].start : run[-1].end], run) for run in runs]
-    return [f for f in found if len(f[0]) > 1]  # a lone ideograph tells nothing
+    # A lone ideograph tells nothing unless it is a rare one ("钨").
+    return [f for f in found if len(f[0]) > 1 or dictionary().cost(f[0]) >= RARE_COST]
 
 
 def _told(nearest: Nearest, units: Sequence[Unit], named: Sequence[Unit], runs: Sequence[tuple[str, list[Unit]]], words: dict[str, str]) -> str:
@@ -165,7 +168,7 @@ def _instead(nearest: Nearest, lacking: Unit, units: Sequence[Unit], words: dict
     time = isinstance(lacking.what, Time)
     about = [u for u in rest if u.kind in ("name", "term")]
     if len(about) == 1:
-        about = [u for u in rest if u.kind != "time"]
+        about = [u for u in rest if u.kind != "time" and len(u.text) > 1 and u.what != MONEY_ZH]
     # One thing alone ("president") is too little to tell what statements share.
     if not about or (len(about) == 1 and not (time and about[0].kind == "name")):
         return ""
