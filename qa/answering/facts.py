@@ -60,7 +60,7 @@ def covers(text: str, aspect: Entry | str | int) -> bool:
     return re.search(rf"(?<![A-Za-z0-9.]){re.escape(aspect)}(?![A-Za-z0-9]|\.\d)", text, re.IGNORECASE) is not None
 
 
-_PART_OF_YEAR = re.compile(
+PART_OF_YEAR = re.compile(
     r"\b(?:(first|second|third|fourth|1st|2nd|3rd|4th)[- ](quarter|half)|(Q[1-4]|H[12])\b)|第([一二三四])季度|([上下])半年", re.IGNORECASE
 )
 _ORDINAL = {
@@ -73,7 +73,7 @@ _ORDINAL = {
 def parts_of_year(text: str) -> frozenset[str]:
     """Return the quarters and halves of years that a text names, as "Q1" or "H2"."""
     found = set()
-    for ordinal, unit, short, quarter, half in _PART_OF_YEAR.findall(text):
+    for ordinal, unit, short, quarter, half in PART_OF_YEAR.findall(text):
         if short:
             found.add(short.upper())
         elif quarter:

@@ -20,7 +20,7 @@ from qa.answering.disputes import disputes
 from qa.answering.evidence import Candidate, candidates
 from qa.answering.followups import standalone
 from qa.answering.judge import judged
-from qa.answering.missing import abstention_text, missing_parts
+from qa.answering.missing import abstention_text, gap_of
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, reorder
 from qa.answering.spelling import Spelling
@@ -166,19 +166,18 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
     if not chosen or certainty < model(evidence.regime).threshold:
         # What is nearest is shown in the reader's language, where there is anything.
         nearest = next((e for e in found if e.ordered), evidence)
-        near = [c for _, c in nearest.ordered[:5]]
         hits = tuple(searcher.hits([nearest.ranking], SHOWN_HITS))
-        missing = tuple(missing_parts(analysis, near, snapshot))
+        gap = gap_of(analysis, nearest.ordered, nearest.ranking, snapshot)
         clock.lap("compose")
         return Answer(
             question=question,
             standalone_question=complete,
-            text=abstention_text(analysis, missing, near),
+            text=abstention_text(analysis, gap),
             sentences=(),
             citations=(),
             hits=hits,
             abstained=True,
-            missing=missing,
+            missing=gap.parts,
             conflicts=(),
             confidence=round(certainty, 4),
             language=analysis.language,

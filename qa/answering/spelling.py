@@ -10,6 +10,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
 from qa.index.snapshot import Snapshot
+from qa.text.dictionary import chinese_words
 from qa.text.tokens import search_tokens
 
 _WORD = re.compile(r"[A-Za-z]{5,}")
@@ -36,8 +37,8 @@ class Spelling:
     def correct(self, text: str) -> str:
         """Return the text with words that no document holds put right where the meant one is plain.
 
-        A word is put right if exactly one known word is nearest, within one slip (insertion,
-        deletion, substitution or swap of neighbours), or two for long words in lower case.
+        A word is put right if it is in no dictionary and exactly one known word is nearest, within one slip
+        (insertion, deletion, substitution or swap of neighbours), or two for long words in lower case.
         """
         return _WORD.sub(lambda m: self._correct(m.group()), text)
 
@@ -49,4 +50,8 @@ class Spelling:
         if not near or (len(near) > 1 and near[0][1] == near[1][1]) or near[0][0] == word.lower():
             return word
         found = str(near[0][0])
+        short, long = sorted((word.lower(), found), key=len)
+        # An English word is no slip of another ("lawyer" of "layer"), unless it is a form of it ("Indian" of "India").
+        if chinese_words()(search_tokens(word)) and long not in (short + "s", short + "n", short + "d"):
+            return word
         return found.capitalize() if word[0].isupper() else found

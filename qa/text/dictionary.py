@@ -62,6 +62,11 @@ class Dictionary:
         number = self._numbers.get(word)
         return () if number is None else tuple(self._glosses[number].split("|"))
 
+    def cost(self, word: str) -> float:
+        """Return how rare a simplified word is: -log of its share of all words."""
+        number = self._numbers.get(word)
+        return UNKNOWN_COST if number is None else (self._costs[number] - COST_ZERO) / COST_STEPS
+
     def words(self, run: str) -> list[str]:
         """Cut a run of simplified ideographs into the likeliest words; together they are the run."""
         best = [0.0, *[float("inf")] * len(run)]

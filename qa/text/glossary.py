@@ -109,6 +109,9 @@ class Glossary:
                 else:
                     self._latin.setdefault(_key(form), entry)
         self._latin.pop("", None)
+        # A name that a sign makes ("Face++") is not the word without it.
+        bare = {_key(form) for entry in self.entries for form in entry.forms if not form.endswith("+")}
+        self._signed = {_key(form) for entry in self.entries for form in entry.forms if form.endswith("+")} - bare
         # How long the forms are that begin with a word or a sign: most begin none.
         self._words: dict[str, int] = {}
         for key in self._latin:
@@ -162,6 +165,8 @@ class Glossary:
                 if entry is None:
                     continue
                 start, end = words[i].start(), words[i + size - 1].end()
+                if key in self._signed and text[end : end + 1] != "+":
+                    continue
                 # Short forms ("US", "GLM", "BYD") must be written in capitals to be names.
                 if len(key) > 3 or text[start:end] != text[start:end].lower() or any(map(str.isdigit, key)):
                     found.append(Mention(start, end, entry))
