@@ -1,7 +1,7 @@
 """Train the judge, which tells whether a sentence answers a question (qa/answering/judge.py).
 
 Purpose: qa/models/judge.safetensors, and logits for fitting what rests on them.
-Run: python benchmarks/train_judge.py [--out FILE] [--folds 3] [--epochs 4] [--threads 2]
+Run: python benchmarks/train_judge.py [--out FILE] [--folds 3] [--epochs 3] [--processes 4]
 
 It learns from the training questions (answering_data.py) alone: of each, the sentences that the assistant finds in either
 language. One that holds the whole answer is right, one that holds nothing of it wrong, the rest is left out; where an answer takes
@@ -14,10 +14,12 @@ logits are written beside the judge (*.folds.npz) for tune_answering.py. Then on
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import random
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +69,19 @@ class Example:
     right: list[int]
 
 
-def collect(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> Iterator[Example]:
+_assistants: list[Assistant] = []
+
+
+def _open() -> None:
+    _assistants.append(Assistant.open(own_documents=False))
+
+
+def collect(questions: Sequence[TrainingQuestion]) -> list[Example]:
+    """Find the sentences of some questions, in a process of its own."""
+    return list(examples_of(_assistants[0], questions))
+
+
+def examples_of(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> Iterator[Example]:
     searcher = assistant._searcher
     for question in questions:
         analysis = analyse(searcher.reader.read(question.question))
@@ -250,28 +264,46 @@ def area(examples: Sequence[Example], logits: Sequence[np.ndarray], language: st
     return float(roc_auc_score([answerable[k] for k in best], list(best.values())))
 
 
+_lessons: list[tuple[list[Example], argparse.Namespace]] = []
+
+
+def learn(fold: int) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """Train a judge without one part of the questions, or on all for -1; return its weights and its logits on that part."""
+    examples, options = _lessons[0]
+    seen = [e for e in examples if fold < 0 or fold_of(e.question, options.folds) != fold]
+    network = fit(seen, options, f"without part {fold + 1}" if fold >= 0 else "all")
+    apart = [e for e in examples if fold >= 0 and fold_of(e.question, options.folds) == fold]
+    return {name: value.half().contiguous().numpy() for name, value in network.state_dict().items()}, logits_of(network, apart)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FILE)
     parser.add_argument("--folds", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=4)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    assistant = Assistant.open(own_documents=False)
-    examples = list(collect(assistant, load_training(assistant.snapshot.glossary)))
+    torch.set_num_threads(1)
+    questions = load_training(Assistant.open(own_documents=False).snapshot.glossary)
+    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn"), _open) as pool:
+        parts = pool.map(collect, [questions[i : i + 100] for i in range(0, len(questions), 100)])
+        examples = [e for part in parts for e in part]
     print(f"{len({e.question.id for e in examples})} questions, {len(examples)} lists, {sum(len(e.rows) for e in examples)} sentences", flush=True)
-    if options.folds:
-        unseen: list[np.ndarray] = [np.zeros(0)] * len(examples)
-        for fold in range(options.folds):
+    # Each judge learns on one thread of a process that shares the examples.
+    _lessons.append((examples, options))
+    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("fork")) as pool:
+        whole = pool.submit(learn, -1)
+        unseen = [np.zeros(0)] * len(examples)
+        for fold, (_, found) in enumerate(pool.map(learn, range(options.folds))):
             apart = [i for i, e in enumerate(examples) if fold_of(e.question, options.folds) == fold]
-            network = fit([e for e in examples if fold_of(e.question, options.folds) != fold], options, f"without part {fold + 1}")
-            for i, values in zip(apart, logits_of(network, [examples[i] for i in apart]), strict=True):
+            for i, values in zip(apart, found, strict=True):
                 unseen[i] = values
+        state, _ = whole.result()
+    if options.folds:
         for language in ("en", "zh"):
             print(f"unseen documents, {language}: area {area(examples, unseen, language):.4f}", flush=True)
         np.savez_compressed(
@@ -281,9 +313,8 @@ def main() -> None:
             rows=np.concatenate([e.rows for e in examples]),
             logits=np.concatenate(unseen).astype(np.float32),
         )
-    network = fit(examples, options, "all")
     about = {"heads": str(HEADS), "encoder": file_sha256(TOKEN_HEAD)[:16], "seed": str(options.seed)}
-    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, str(options.out), metadata=about)
+    save_file({name: torch.from_numpy(value) for name, value in state.items()}, str(options.out), metadata=about)
     print(f"wrote {options.out}")
 
 

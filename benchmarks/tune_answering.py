@@ -9,8 +9,9 @@ to the answers that it holds. Then the share of the judge's logit, by the same m
 Confidence: logistic regression on whether the question has an answer (English on English) or the chosen evidence is right
 (elsewhere). All are fitted for each regime, the sentence weights with an L2 pull towards those of all regimes. The
 development split fits no weight: it scales confidence, since unanswerable questions are rarer there, as among users, than in the
-training questions, and chooses the thresholds. The figures printed are those of the development split, and the areas under
-the ROC curve of confidence on training questions by cross-validation. The test split is not read.
+training questions, and chooses the thresholds together with the training questions, of which unanswerable ones count as much as in the
+development split. The figures printed are those of both, and the areas under the ROC curve of confidence on training questions by
+cross-validation. The test split is not read.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from qa.retrieval.filters import Filters
 FOLDS = 5
 STANDARD_C = 0.1
 PULL = 6.0
+MOST_REFUSED = 0.04
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
 Weights = dict[str, dict[str, object]]
 
@@ -251,11 +253,11 @@ def fit_confidence(weights: Weights, outcomes: Sequence[Outcome], answerable: di
         print(f"confidence, {regime}: area {roc_auc_score(y, z):.4f} ({len(y)} training questions)", flush=True)
 
 
-Entry = tuple[Question, list[tuple[float, str, bool, bool]]]
+Entry = tuple[Question | TrainingQuestion, list[tuple[float, str, bool, bool]]]
 """A question, and confidence, regime, right and first right in its own language and the other."""
 
 
-def entries(weights: Weights, outcomes: Sequence[Outcome], questions: Sequence[Question]) -> Iterator[Entry]:
+def entries(weights: Weights, outcomes: Sequence[Outcome], questions: Sequence[Question | TrainingQuestion]) -> Iterator[Entry]:
     install(weights)
     of: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
@@ -284,38 +286,50 @@ def platt(rows: Sequence[Entry]) -> tuple[float, float]:
     return float(scale), float(shift)
 
 
-def outcome_of(rows: Sequence[Entry], thresholds: dict[str, float]) -> dict[str, float]:
-    tp = fp = fn = right = answerable = first = 0
-    for question, (own, other) in rows:
-        pick = other if own[0] < SURE and other[0] > own[0] + HOME and other[0] >= thresholds[other[1]] else own
-        abstain = pick[0] < thresholds[pick[1]]
-        if question.answerable:
-            answerable += 1
-            fp += abstain
-            right += (not abstain) and pick[2]
-            first += (not abstain) and pick[3]
-        else:
-            tp += abstain
-            fn += not abstain
-    return {
-        "right": right / max(1, answerable), "first": first / max(1, answerable), "f1": 2 * tp / max(1, 2 * tp + fp + fn),
-        "refused": fp / max(1, answerable), "unanswerable_answered": fn / max(1, tp + fn),
-    }  # fmt: skip
+class Answers:
+    """What the assistant would do with questions at some thresholds."""
+
+    def __init__(self, rows: Sequence[Entry], unanswerable: float = 0.0) -> None:
+        """Take entries; where a share of unanswerable questions is given, those count as much as makes it so."""
+        self.answerable = np.asarray([q.answerable for q, _ in rows])
+        self.sure = np.asarray([[e[0] for e in entry] for _, entry in rows])
+        self.regime = np.asarray([[REGIMES.index(e[1]) for e in entry] for _, entry in rows])
+        self.right = np.asarray([[e[2] for e in entry] for _, entry in rows])
+        self.first = np.asarray([[e[3] for e in entry] for _, entry in rows])
+        own = 1 - self.answerable.mean()
+        factor = unanswerable / (1 - unanswerable) * (1 - own) / own if unanswerable else 1.0
+        self.weight = np.where(self.answerable, 1.0, factor)
+
+    def figures(self, thresholds: dict[str, float]) -> dict[str, float]:
+        """Return shares, out of answerable or of unanswerable questions, and the F1 of abstaining."""
+        least = np.asarray([thresholds[r] for r in REGIMES])[self.regime]
+        own, other = self.sure.T
+        pick = ((own < SURE) & (other > own + HOME) & (other >= least[:, 1])).astype(int)
+        line = np.arange(len(pick))
+        abstained = self.sure[line, pick] < least[line, pick]
+        answered = self.answerable & ~abstained
+        withheld = self.weight[~self.answerable & abstained].sum()
+        told, refused = self.weight[~self.answerable & ~abstained].sum(), self.weight[self.answerable & abstained].sum()
+        every = self.answerable.sum()
+        return {
+            "right": float(self.right[line, pick][answered].sum() / every), "first": float(self.first[line, pick][answered].sum() / every),
+            "f1": float(2 * withheld / max(1e-9, 2 * withheld + told + refused)), "refused": float(refused / every),
+            "unanswerable_answered": float(told / max(1e-9, told + withheld)),
+        }  # fmt: skip
 
 
-def choose_thresholds(rows: Sequence[Entry]) -> dict[str, float]:
-    """Choose the thresholds that make right answers and the F1 of abstaining greatest together.
+def choose_thresholds(judges: Sequence[Answers]) -> dict[str, float]:
+    """Choose the thresholds that make the F1 of abstaining greatest, refusing no more than MOST_REFUSED of the answerable questions.
 
-    English on English and the rest have one each; English questions on Chinese passages get a high
-    one of their own: English documents cover nearly all that Chinese ones do, so that turning to
-    Chinese for an English question must be well founded. Each figure is the mean over thresholds nearby: with a
-    few dozen unanswerable questions the single best one is chance.
+    English questions on Chinese passages get a high one of their own: English documents cover nearly all that Chinese ones do, so
+    that turning to Chinese for an English question must be well founded. Each figure is the mean over sets of questions and over
+    thresholds nearby: with a few dozen unanswerable questions the single best one is chance.
     """
     own, zh, foreign = (np.arange(0.10, 0.90, 0.05) for _ in range(3))
     figures = np.zeros((len(own), len(zh), len(foreign)))
     for i, j, k in np.ndindex(figures.shape):
-        o = outcome_of(rows, {"en": float(own[i]), "zh": float(zh[j]), "zh-en": float(foreign[k]), "en-zh": 0.85})
-        figures[i, j, k] = o["right"] + o["f1"]
+        found = [a.figures({"en": float(own[i]), "zh": float(zh[j]), "zh-en": float(foreign[k]), "en-zh": 0.85}) for a in judges]
+        figures[i, j, k] = np.mean([f["f1"] - 5 * max(0.0, f["refused"] - MOST_REFUSED) for f in found])
     i, j, k = np.unravel_index(uniform_filter(figures, size=3, mode="nearest").argmax(), figures.shape)
     return {"en": float(own[i]), "zh": float(zh[j]), "zh-en": float(foreign[k]), "en-zh": 0.85}
 
@@ -324,7 +338,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--unseen", type=Path, required=True, help="logits on unseen documents, as train_judge.py writes them")
     parser.add_argument("--write", action="store_true", help="write qa/answering/weights.json")
-    parser.add_argument("--extra", type=float, default=4.0, help="how far below the best sentence a further one may score")
+    parser.add_argument("--extra", type=float, default=6.0, help="how far below the best sentence a further one may score")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     dev = load_questions("dev")
@@ -345,10 +359,12 @@ def main() -> None:
     for raw in weights.values():
         raw["confidence"] = {k: v * scale for k, v in raw["confidence"].items()}  # type: ignore[attr-defined]
         raw["bias"] = raw["bias"] * scale + shift  # type: ignore[operator]
-    rows = list(entries(weights, held, dev))
-    thresholds = choose_thresholds(rows)
-    for name, value in outcome_of(rows, thresholds).items():
-        print(f"development {name}: {value:.4f}")
+    judged = Answers(list(entries(weights, held, dev)))
+    share = 1 - float(judged.answerable.mean())
+    lessons_judged = Answers(list(entries(weights, taught, training)), share)
+    thresholds = choose_thresholds([judged, lessons_judged])
+    for name, answers in (("development", judged), (f"training, with {share:.0%} unanswerable,", lessons_judged)):
+        print(name, ", ".join(f"{key} {value:.4f}" for key, value in answers.figures(thresholds).items()))
     print("thresholds", {k: round(v, 2) for k, v in thresholds.items()}, "scale", round(scale, 3), "shift", round(shift, 3))
     for name, raw in weights.items():
         raw["threshold"] = thresholds[name]

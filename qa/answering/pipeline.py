@@ -31,7 +31,7 @@ from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking, Searcher
 
 SHOWN_HITS = 8
-JUDGED = 8
+JUDGED = 6
 """Best sentences that the judge reads."""
 SURE = 0.8
 """Confidence from which evidence in the question's language is taken without a look at the other."""
