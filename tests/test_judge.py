@@ -11,6 +11,8 @@ from qa.answering.select import reorder
 from qa.errors import ModelUnavailable
 from qa.retrieval.filters import Filters
 
+pytestmark = pytest.mark.model
+
 
 @pytest.fixture(scope="module")
 def searcher(model_assistant):
@@ -51,10 +53,10 @@ def test_order_of_a_sentences_tokens_does_not_matter_but_which_they_are_does():
 @pytest.mark.parametrize(
     ("answerable", "near_miss"),
     [
-        ("What was the net loss of Zhipu AI in 2024?", "What was the salary of Zhipu AI's chairman in 2024?"),
-        ("Who founded DeepSeek?", "Who sued DeepSeek's founder?"),
-        ("How small was the MMLU gap at the end of 2024?", "How small was the MMLU gap at the end of 2016?"),
-        ("谁创立了月之暗面？", "谁收购了月之暗面？"),
+        ("When did Tencent present Hunyuan Turbo S?", "When did Tencent withdraw Hunyuan Turbo S?"),
+        ("Who founded DeepSeek?", "Who sued DeepSeek?"),
+        ("How small was the MMLU gap in 2024?", "How small was the MMLU gap in 2016?"),
+        ("腾讯什么时候发布混元Turbo S？", "腾讯什么时候下架混元Turbo S？"),
     ],
 )
 def test_a_near_miss_is_judged_worse_than_the_question_that_is_answered(searcher, answerable, near_miss):
@@ -64,10 +66,11 @@ def test_a_near_miss_is_judged_worse_than_the_question_that_is_answered(searcher
 
 
 def test_words_that_nothing_holds_are_told(searcher):
-    _, verdicts, *_ = judge_all(searcher, "Which zebra founded DeepSeek?")
-    assert min(v.absent for v in verdicts.values()) > 0.5
-    _, verdicts, *_ = judge_all(searcher, "Who founded DeepSeek?")
-    assert min(v.absent for v in verdicts.values()) < 0.3
+    unheard, known = (
+        min(v.absent for v in judge_all(searcher, question)[1].values())
+        for question in ("Which zebra founded DeepSeek?", "Who founded DeepSeek?")
+    )
+    assert unheard > known + 0.2
 
 
 def test_marks_have_the_documented_shape(searcher):
