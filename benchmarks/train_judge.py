@@ -1,12 +1,13 @@
 """Train the judge, which tells whether a sentence answers a question (qa/answering/judge.py).
 
-Purpose: qa/models/judge.safetensors, and logits for fitting what rests on them.
-Run: python benchmarks/train_judge.py [--out FILE] [--folds 3] [--epochs 3] [--processes 4]
+Purpose: qa/models/judge.onnx, and logits for fitting what rests on them.
+Run: python benchmarks/train_judge.py [--general FOLDER] [--out FILE] [--folds 3] [--epochs 3] [--processes 4]
 
-It learns from the training questions (answering_data.py) alone: of each, the sentences that the assistant finds in either
-language. One that holds the whole answer is right, one that holds nothing of it wrong, the rest is left out; where an answer takes
+It learns from the training questions (answering_data.py): of each, the sentences that the assistant finds in either language; and,
+with --general, from public questions on other subjects (general_questions.py), searched for in an index of their own. One that
+holds the whole answer is right, one that holds nothing of it wrong, the rest is left out; where an answer takes
 several sentences (a comparison, a list), one that holds a part of it is right, too. The loss is binary cross-entropy over sentences
-plus softmax cross-entropy over those of a question. With --folds the questions are first cut by document; each part is scored
+plus softmax cross-entropy over those of a question. With --folds the training questions are first cut by document; each part is scored
 by a judge that has not seen it, the area under the ROC curve says how well it tells answerable questions from others, and the
 logits are written beside the judge (*.folds.npz) for tune_answering.py. Then one judge learns from all questions.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import random
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,9 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from answering_data import TrainingQuestion, load_training
-from safetensors.torch import save_file
+from general_questions import GeneralQuestion, read_general
 from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional as F
@@ -37,12 +40,20 @@ from qa.answering.evidence import Candidate, candidates
 from qa.answering.judge import FILE, MARKS, pairs_of
 from qa.answering.scoring import regime_of
 from qa.answering.select import order_candidates
-from qa.embedding import TOKEN_HEAD, file_sha256
+from qa.documents.corpus import Corpus
+from qa.embedding import TOKEN_HEAD, file_sha256, open_embedder
+from qa.index.builder import build_index
+from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
+from qa.retrieval.search import Searcher
+from qa.settings import Settings
+from qa.text.glossary import Glossary
 
 NEAREST = 12  # sentences of a question in one language
 OTHERS = 5  # of these, wrong ones read in one pass
 HEADS, WIDTH, INNER, BLOCKS = 4, 128, 256, 2
+SCALE = 10.0  # of unit vectors of 128 numbers, so that each is near 1
+OPSET = 17
 SEVERAL = ("list", "comparison", "change", "conflict")  # kinds of question whose answer may need several sentences
 
 
@@ -51,7 +62,7 @@ class Example:
     """A question beside the sentences found in one language.
 
     Attributes:
-        question: which.
+        question: which; a general one is never held back.
         language: of the sentences.
         rows: numbers of the sentences in the snapshot.
         asked: (n, token_dim) int8.
@@ -60,7 +71,7 @@ class Example:
         right: 1 for a sentence that answers, 0 for one that doesn't, -1 for one that answers in part.
     """
 
-    question: TrainingQuestion
+    question: TrainingQuestion | GeneralQuestion
     language: str
     rows: list[int]
     asked: np.ndarray
@@ -69,33 +80,41 @@ class Example:
     right: list[int]
 
 
-_assistants: list[Assistant] = []
+_searchers: list[Searcher] = []
 
 
-def _open() -> None:
-    _assistants.append(Assistant.open(own_documents=False))
+def _open(general: Path | None) -> None:
+    _searchers.append(Searcher(Snapshot.load(general), open_embedder()) if general else Assistant.open(own_documents=False)._searcher)
 
 
-def collect(questions: Sequence[TrainingQuestion]) -> list[Example]:
+def collect(questions: Sequence[TrainingQuestion | GeneralQuestion]) -> list[Example]:
     """Find the sentences of some questions, in a process of its own."""
-    return list(examples_of(_assistants[0], questions))
+    return list(examples_of(_searchers[0], questions))
 
 
-def examples_of(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> Iterator[Example]:
-    searcher = assistant._searcher
+def collect_all(questions: Sequence[TrainingQuestion | GeneralQuestion], processes: int, general: Path | None = None) -> list[Example]:
+    """Find the sentences of all questions, in the product's index or another."""
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _open, (general,)) as pool:
+        parts = pool.map(collect, [questions[i : i + 100] for i in range(0, len(questions), 100)])
+        examples = [e for part in parts for e in part]
+    print(f"{len({e.question.id for e in examples})} questions, {len(examples)} lists, {sum(len(e.rows) for e in examples)} sentences", flush=True)
+    return examples
+
+
+def examples_of(searcher: Searcher, questions: Sequence[TrainingQuestion | GeneralQuestion]) -> Iterator[Example]:
     for question in questions:
         analysis = analyse(searcher.reader.read(question.question))
-        for language in ("en", "zh"):
+        for language in (question.language,) if isinstance(question, GeneralQuestion) else ("en", "zh"):
             ranking = searcher.rank(analysis.query, Filters(), language)
             numbers = set(ranking.matches.numbers.tolist())
-            ordered = order_candidates(candidates(analysis, ranking, assistant.snapshot), regime_of(question.language, language))
+            ordered = order_candidates(candidates(analysis, ranking, searcher.snapshot), regime_of(question.language, language))
             known = [c for _, c in ordered if c.row in numbers]
-            gains = [question.gain(c) for c in known]
+            labels = [question.label(c) if isinstance(question, GeneralQuestion) else label(question, c) for c in known]
             # What answers and stands further down is a lesson, too.
-            kept = [i for i, g in enumerate(gains) if i < NEAREST or (g >= 0.99 and i < 4 * NEAREST)]
+            kept = [i for i, told in enumerate(labels) if i < NEAREST or (told == 1 and i < 4 * NEAREST)]
             if not kept:
                 continue
-            pairs = pairs_of(analysis.query, ranking, [known[i] for i in kept], assistant.snapshot)
+            pairs = pairs_of(analysis.query, ranking, [known[i] for i in kept], searcher.snapshot)
             yield Example(
                 question,
                 language,
@@ -103,7 +122,7 @@ def examples_of(assistant: Assistant, questions: Sequence[TrainingQuestion]) -> 
                 np.rint(pairs.question * 127).astype(np.int8),
                 pairs.marks.astype(np.float16),
                 [np.rint(s * 127).astype(np.int8) for s in pairs.sentences],
-                [label(question, known[i]) for i in kept],
+                [labels[i] for i in kept],
             )
 
 
@@ -147,7 +166,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """The same as qa.answering.judge.Judge, to be trained."""
+    """Two blocks of attention among the question's tokens and from them to the sentence's, over unit vectors of either."""
 
     def __init__(self, token_dim: int, dropout: float) -> None:
         super().__init__()
@@ -161,14 +180,51 @@ class Network(nn.Module):
     def forward(
         self, question: torch.Tensor, marks: torch.Tensor, asked: torch.Tensor, sentences: torch.Tensor, present: torch.Tensor
     ) -> torch.Tensor:
-        n = len(question)
+        n = marks.shape[0]
         always = torch.ones(n, 1, dtype=torch.bool)
-        x = torch.cat([self.nothing.expand(n, 1, -1), self.read_norm(self.read(sentences))], 1)
-        q = torch.cat([self.verdict.expand(n, 1, -1), self.ask_norm(self.ask(question) + self.marks(marks))], 1)
+        # A token of its own stands in front of each sentence: a token of the question may find nothing in it.
+        x = torch.cat([self.nothing.expand(n, 1, -1), self.read_norm(self.read(sentences * SCALE))], 1)
+        q = torch.cat([self.verdict.expand(n, 1, -1), self.ask_norm(self.ask(question * SCALE) + self.marks(marks))], 1)
         asked, present = torch.cat([always, asked], 1), torch.cat([always, present], 1)
         for block in self.blocks:
             q = block(q, asked, x, present)
         return self.answer(self.answer_norm(q[:, 0]))[:, 0]
+
+
+class OneQuestion(nn.Module):
+    """The network as qa.answering.judge runs it: one question of n tokens, k sentences of up to m."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, question: torch.Tensor, marks: torch.Tensor, sentences: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        asked = torch.ones(marks.shape[0], marks.shape[1], dtype=torch.bool)
+        return self.network(question.expand(marks.shape[0], -1, -1), marks, asked, sentences, present)
+
+
+def save(network: Network, file: Path, about: dict[str, str]) -> None:
+    """Write the network as an ONNX graph."""
+    k, n, m, dim = 3, 5, 7, network.ask.in_features
+    inputs = {
+        "question": (torch.randn(n, dim), {0: "n"}),
+        "marks": (torch.rand(k, n, MARKS), {0: "k", 1: "n"}),
+        "sentences": (torch.randn(k, m, dim), {0: "k", 1: "m"}),
+        "present": (torch.ones(k, m, dtype=torch.bool), {0: "k", 1: "m"}),
+    }
+    torch.onnx.export(
+        OneQuestion(network.eval()),
+        tuple(tensor for tensor, _ in inputs.values()),
+        str(file),
+        dynamo=False,
+        opset_version=OPSET,
+        input_names=list(inputs),
+        output_names=["logits"],
+        dynamic_axes={name: axes for name, (_, axes) in inputs.items()} | {"logits": {0: "k"}},
+    )
+    model = onnx.load(str(file))
+    onnx.helper.set_model_props(model, about)
+    onnx.save(model, str(file))
 
 
 def batch_of(examples: Sequence[tuple[Example, Sequence[int]]]) -> tuple[tuple[torch.Tensor, ...], torch.Tensor, torch.Tensor]:
@@ -184,8 +240,7 @@ def batch_of(examples: Sequence[tuple[Example, Sequence[int]]]) -> tuple[tuple[t
         n, m = len(e.asked), len(e.read[i])
         question[row, :n], marks[row, :n], asked[row, :n] = e.asked, e.marks[i], True
         sentences[row, :m], present[row, :m] = e.read[i], True
-    scale = np.float32(10 / 127)  # qa.answering.judge._SCALE
-    inputs = tuple(map(torch.from_numpy, (question * scale, marks, asked, sentences * scale, present)))
+    inputs = tuple(map(torch.from_numpy, (question / np.float32(127), marks, asked, sentences / np.float32(127), present)))
     return inputs, torch.tensor([float(e.right[i]) for e, i, _ in pairs]), torch.tensor([n for *_, n in pairs])
 
 
@@ -248,7 +303,7 @@ def logits_of(network: Network, examples: Sequence[Example]) -> list[np.ndarray]
     return found
 
 
-def fold_of(question: TrainingQuestion, folds: int) -> int:
+def fold_of(question: TrainingQuestion | GeneralQuestion, folds: int) -> int:
     return zlib.crc32((question.documents or (question.id,))[0].encode()) % folds
 
 
@@ -264,21 +319,22 @@ def area(examples: Sequence[Example], logits: Sequence[np.ndarray], language: st
     return float(roc_auc_score([answerable[k] for k in best], list(best.values())))
 
 
-_lessons: list[tuple[list[Example], argparse.Namespace]] = []
+_lessons: list[tuple[list[Example], list[Example], argparse.Namespace]] = []
 
 
 def learn(fold: int) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
     """Train a judge without one part of the questions, or on all for -1; return its weights and its logits on that part."""
-    examples, options = _lessons[0]
-    seen = [e for e in examples if fold < 0 or fold_of(e.question, options.folds) != fold]
+    examples, general, options = _lessons[0]
+    seen = [e for e in examples if fold < 0 or fold_of(e.question, options.folds) != fold] + general
     network = fit(seen, options, f"without part {fold + 1}" if fold >= 0 else "all")
     apart = [e for e in examples if fold >= 0 and fold_of(e.question, options.folds) == fold]
-    return {name: value.half().contiguous().numpy() for name, value in network.state_dict().items()}, logits_of(network, apart)
+    return {name: value.contiguous().numpy() for name, value in network.state_dict().items()}, logits_of(network, apart)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FILE)
+    parser.add_argument("--general", type=Path, help="folder of public sets (general_questions.py)")
     parser.add_argument("--folds", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=24)
@@ -289,12 +345,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     questions = load_training(Assistant.open(own_documents=False).snapshot.glossary)
-    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn"), _open) as pool:
-        parts = pool.map(collect, [questions[i : i + 100] for i in range(0, len(questions), 100)])
-        examples = [e for part in parts for e in part]
-    print(f"{len({e.question.id for e in examples})} questions, {len(examples)} lists, {sum(len(e.rows) for e in examples)} sentences", flush=True)
+    examples, general = collect_all(questions, options.processes), []
+    if options.general:
+        documents, others = read_general(options.general)
+        with tempfile.TemporaryDirectory() as folder:
+            build_index(Corpus(Path(folder), tuple(documents), Glossary(())), Path(folder) / "index", open_embedder(), Settings().max_tokens)
+            general = collect_all(others, options.processes, Path(folder) / "index")
     # Each judge learns on one thread of a process that shares the examples.
-    _lessons.append((examples, options))
+    _lessons.append((examples, general, options))
     with ProcessPoolExecutor(options.processes, multiprocessing.get_context("fork")) as pool:
         whole = pool.submit(learn, -1)
         unseen = [np.zeros(0)] * len(examples)
@@ -313,8 +371,9 @@ def main() -> None:
             rows=np.concatenate([e.rows for e in examples]),
             logits=np.concatenate(unseen).astype(np.float32),
         )
-    about = {"heads": str(HEADS), "encoder": file_sha256(TOKEN_HEAD)[:16], "seed": str(options.seed)}
-    save_file({name: torch.from_numpy(value) for name, value in state.items()}, str(options.out), metadata=about)
+    network = Network(examples[0].asked.shape[1], options.dropout)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    save(network, options.out, {"encoder": file_sha256(TOKEN_HEAD)[:16], "seed": str(options.seed)})
     print(f"wrote {options.out}")
 
 

@@ -1,12 +1,14 @@
 """The judge: which sentence answers, and which only looks like it."""
 
+import sys
+
 import numpy as np
+import onnx
 import pytest
-from safetensors.numpy import save_file
 
 from qa.answering.analysis import analyse
 from qa.answering.evidence import candidates
-from qa.answering.judge import MARKS, Judge, Pairs, judged, pairs_of, shipped
+from qa.answering.judge import FILE, MARKS, Judge, Pairs, judged, pairs_of, shipped
 from qa.answering.select import reorder
 from qa.errors import ModelUnavailable
 from qa.retrieval.filters import Filters
@@ -93,12 +95,29 @@ def test_without_verdicts_the_order_stays():
 
 @pytest.mark.parametrize("content", [b"no weights", b""])
 def test_a_damaged_file_is_named(tmp_path, content):
-    (tmp_path / "judge.safetensors").write_bytes(content)
-    with pytest.raises(ModelUnavailable, match=r"judge\.safetensors is no judge"):
-        Judge.load(tmp_path / "judge.safetensors")
+    (tmp_path / "judge.onnx").write_bytes(content)
+    with pytest.raises(ModelUnavailable, match=r"judge\.onnx is no judge"):
+        Judge.load(tmp_path / "judge.onnx")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelUnavailable, match=r"judge\.onnx is no judge"):
+        Judge.load(tmp_path / "judge.onnx")
 
 
 def test_a_file_that_says_nothing_of_its_encoder_is_refused(tmp_path):
-    save_file({"answer.bias": np.zeros(1, np.float32)}, str(tmp_path / "judge.safetensors"))
+    model = onnx.load(str(FILE))
+    del model.metadata_props[:]
+    onnx.save(model, str(tmp_path / "judge.onnx"))
     with pytest.raises(ModelUnavailable):
-        Judge.load(tmp_path / "judge.safetensors")
+        Judge.load(tmp_path / "judge.onnx")
+
+
+def test_without_onnx_runtime_answers_are_chosen_without_the_judge_and_the_log_says_so(searcher, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    shipped.cache_clear()
+    try:
+        assert judge_all(searcher, "Who founded DeepSeek?")[1] == {}
+    finally:
+        shipped.cache_clear()
+    assert "without the judge" in caplog.text

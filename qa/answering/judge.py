@@ -10,14 +10,15 @@ or a number. ``benchmarks/train_judge.py`` trains it; ``qa/models/README.md`` te
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from qa.answering.evidence import Candidate
 from qa.answering.facts import names_entry, tokens_of
@@ -30,16 +31,17 @@ from qa.text.glossary import Entry
 from qa.text.language import has_cjk
 from qa.text.tokens import STOP_WORDS
 
+log = logging.getLogger(__name__)
+
 Floats = NDArray[np.float32]
 
-FILE = Path(__file__).resolve().parents[1] / "models" / "judge.safetensors"
+FILE = Path(__file__).resolve().parents[1] / "models" / "judge.onnx"
 MARKS = 10  # numbers beside each token's vector
 LONGEST = 64  # tokens of a question or a sentence that are read
 UNJUDGED = 0.0
 """Logit of what could not be judged, in the middle between yes and no: a sentence that the model's limit cut off,
 or an index made by another model than the judge was trained on."""
 _RARITY = 8.0  # about the highest inverse document frequency in a corpus of some thousand passages
-_SCALE = 10.0  # unit vectors of 128 numbers, each brought near 1
 
 
 @dataclass(frozen=True)
@@ -156,119 +158,56 @@ def _words(text: str, snapshot: Snapshot) -> list[tuple[int, int, _Word]]:
 
 
 class Judge:
-    """The network: two blocks of attention among the question's tokens and from them to the sentence's."""
+    """The network, run by ONNX Runtime on one thread: the products are too small to share out."""
 
-    def __init__(self, tensors: Mapping[str, Floats], heads: int, encoder: str) -> None:
-        """Take weights by the names that ``benchmarks/train_judge.py`` gives them.
-
-        Args:
-            tensors: the weights.
-            heads: of each attention.
-            encoder: digest of the token head whose vectors it reads, sixteen digits.
+    def __init__(self, session: Any) -> None:
+        """Take an open session.
 
         Raises:
-            KeyError: a weight is missing.
+            KeyError: the model does not say whose vectors it reads.
         """
-        self._heads = heads
-        self.encoder = encoder
-        self._t = dict(tensors)
-        blocks = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
-        self._blocks = [f"blocks.{i}" for i in range(blocks)]
-        # Products of the same rows are one product.
-        self._join("own", [[f"{b}.own.{part}" for part in "qkv"] for b in self._blocks])
-        self._join("other", [[f"{b}.other.{part}" for b in self._blocks for part in "kv"]])
-
-    def _join(self, name: str, groups: Sequence[Sequence[str]]) -> None:
-        for i, group in enumerate(groups):
-            for kind in ("weight", "bias"):
-                self._t[f"{name}.{i}.{kind}"] = np.concatenate([self._t[f"{part}.{kind}"] for part in group])
+        self._session = session
+        self.encoder: str = session.get_modelmeta().custom_metadata_map["encoder"]
+        """Digest of the token head whose vectors it reads, sixteen digits."""
 
     @classmethod
     def load(cls, path: Path = FILE) -> Judge:
         """Read the judge.
 
         Raises:
+            ImportError: ONNX Runtime is not there.
             ModelUnavailable: the file is no judge.
         """
+        import onnxruntime
+
+        states = onnxruntime.capi.onnxruntime_pybind11_state
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
         try:
-            with safe_open(str(path), framework="np") as file:
-                about = file.metadata() or {}
-                tensors = {name: np.asarray(file.get_tensor(name), dtype=np.float32) for name in file.keys()}  # noqa: SIM118
-            return cls(tensors, int(about["heads"]), about["encoder"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            return cls(onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
+        except (states.InvalidProtobuf, states.InvalidGraph, states.InvalidArgument, states.NoSuchFile, states.Fail, KeyError) as error:
             raise ModelUnavailable(f"{path} is no judge ({error}); restore the file that came with this package") from error
 
     def logits(self, pairs: Pairs) -> Floats:
         """Return for each sentence how surely it answers: the logit of a probability."""
-        k, lengths = len(pairs.sentences), [len(s) for s in pairs.sentences]
-        # In front of each sentence stands a token of its own: a token of the question may find nothing in it.
-        held = np.arange(max(lengths) + 1)[None, :] <= np.asarray(lengths)[:, None]
-        x = self._norm("read_norm", self._linear("read", np.concatenate(pairs.sentences) * np.float32(_SCALE)))
-        packed = self._linear("other.0", np.concatenate([self._t["nothing"][None], x]))
-        read = np.zeros((*held.shape, packed.shape[1]), dtype=np.float32)
-        read[:, 0] = packed[0]
-        read[:, 1:][held[:, 1:]] = packed[1:]
-        marks = self._linear("marks.2", _gelu(self._linear("marks.0", pairs.marks)))
-        q = self._norm("ask_norm", self._linear("ask", pairs.question * np.float32(_SCALE)) + marks)
-        width = q.shape[2]
-        q = np.concatenate([np.broadcast_to(self._t["verdict"], (k, 1, width)), q], axis=1)
-        for i, name in enumerate(self._blocks):
-            own = self._linear(f"own.{i}", self._norm(f"{name}.own_norm", q))
-            q = q + self._attend(f"{name}.own", own[..., :width], own[..., width : 2 * width], own[..., 2 * width :], None)
-            asked: Floats = self._linear(f"{name}.other.q", self._norm(f"{name}.other_norm", q))
-            at = 2 * width * i
-            q = q + self._attend(f"{name}.other", asked, read[..., at : at + width], read[..., at + width : at + 2 * width], held)
-            q = q + self._linear(f"{name}.down", _gelu(self._linear(f"{name}.up", self._norm(f"{name}.wide_norm", q))))
-        found: Floats = self._linear("answer", self._norm("answer_norm", q[:, 0]))[:, 0]
+        lengths = np.asarray([len(s) for s in pairs.sentences])
+        present = np.arange(lengths.max())[None, :] < lengths[:, None]
+        sentences = np.zeros((*present.shape, pairs.question.shape[1]), dtype=np.float32)
+        sentences[present] = np.concatenate(pairs.sentences)
+        inputs = {"question": pairs.question, "marks": pairs.marks, "sentences": sentences, "present": present}
+        found: Floats = self._session.run(None, inputs)[0]
         return found
-
-    def _linear(self, name: str, x: Floats) -> Floats:
-        flat = x.reshape(-1, x.shape[-1]) @ self._t[f"{name}.weight"].T
-        flat += self._t[f"{name}.bias"]
-        return flat.reshape(*x.shape[:-1], -1)
-
-    def _norm(self, name: str, x: Floats) -> Floats:
-        share = np.float32(1 / x.shape[-1])
-        centred: Floats = x - x.sum(axis=-1, keepdims=True) * share
-        spread = np.sqrt(np.einsum("...i,...i->...", centred, centred)[..., None] * share + np.float32(1e-5))
-        centred /= spread
-        centred *= self._t[f"{name}.weight"]
-        centred += self._t[f"{name}.bias"]
-        return centred
-
-    def _attend(self, name: str, q: Floats, keys: Floats, values: Floats, held: NDArray[np.bool_] | None) -> Floats:
-        width = q.shape[2]
-        weights: Floats = self._split(q) @ self._split(keys).transpose(0, 1, 3, 2)
-        weights *= np.float32(1 / np.sqrt(width / self._heads))
-        if held is not None:
-            weights += np.where(held, np.float32(0), np.float32(-1e9))[:, None, None, :]
-        weights -= weights.max(axis=-1, keepdims=True)
-        np.exp(weights, out=weights)
-        weights /= weights.sum(axis=-1, keepdims=True)
-        mixed: Floats = (weights @ self._split(values)).transpose(0, 2, 1, 3).reshape(q.shape)
-        return self._linear(f"{name}.o", mixed)
-
-    def _split(self, x: Floats) -> Floats:
-        return x.reshape(x.shape[0], x.shape[1], self._heads, -1).transpose(0, 2, 1, 3)
-
-
-def _gelu(x: Floats) -> Floats:
-    """The approximation by tanh (Hendrycks and Gimpel 2016)."""
-    curved = x * x
-    curved *= np.float32(0.044715 * 0.7978845608)
-    curved += np.float32(0.7978845608)
-    curved *= x
-    np.tanh(curved, out=curved)
-    curved += 1
-    curved *= x
-    curved *= np.float32(0.5)
-    return curved
 
 
 @lru_cache(maxsize=1)
-def shipped() -> Judge:
-    """Return the judge of this package."""
-    return Judge.load()
+def shipped() -> Judge | None:
+    """Return the judge of this package, or None where nothing can run it, which is logged."""
+    try:
+        return Judge.load()
+    except ImportError as error:
+        log.warning("ONNX Runtime cannot be imported (%s): answers are chosen without the judge; run: pip install onnxruntime", error)
+        return None
 
 
 def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, Verdict]:
@@ -285,7 +224,7 @@ def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snap
         The verdict on each candidate, by its number.
     """
     judge = shipped()
-    if judge.encoder not in encoder:
+    if judge is None or judge.encoder not in encoder:
         return {}
     numbers = set(ranking.matches.numbers.tolist())
     known = [c for c in candidates if c.row in numbers]
