@@ -33,6 +33,7 @@ class TrainingQuestion:
     documents: tuple[str, ...]
     answers: tuple[str, ...]
     glossary: Glossary
+    why: str = ""
     history: tuple[str, ...] = ()
     cross_lingual: bool = False
 
@@ -74,6 +75,15 @@ def load_training(glossary: Glossary, files: Sequence[Path] = FILES) -> list[Tra
     """Read the training questions."""
     rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [
-        TrainingQuestion(f"train-{n}", r["language"], r["kind"], r["question"], tuple(r["documents"]), tuple(r.get("answers", ())), glossary)
+        TrainingQuestion(
+            f"train-{n}",
+            r["language"],
+            r["kind"],
+            r["question"],
+            tuple(r["documents"]),
+            tuple(r.get("answers", ())),
+            glossary,
+            r.get("why", ""),
+        )
         for n, r in enumerate(rows)
     ]

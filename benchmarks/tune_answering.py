@@ -6,12 +6,12 @@ FILE is what ``train_judge.py --folds`` wrote: for each training question the lo
 
 Sentence weights: softmax regression over the candidate sentences of each training question; a sentence is right in proportion
 to the answers that it holds. Then the share of the judge's logit, by how far the sentence that comes first answers.
-Confidence: logistic regression on whether the question has an answer (English on English) or the chosen evidence is right
-(elsewhere). All are fitted for each regime, the sentence weights with an L2 pull towards those of all regimes. The
-development split fits no weight: it scales confidence, since unanswerable questions are rarer there, as among users, than in the
-training questions, and chooses the thresholds together with the training questions, of which unanswerable ones count as much as in the
-development split. The figures printed are those of both, and the areas under the ROC curve of confidence on training questions by
-cross-validation. The test split is not read.
+Confidence: logistic regression, each weight with the sign of its meaning, on whether the question has an answer (English on
+English) or the chosen evidence is right (elsewhere). All are fitted for each regime, the sentence weights with an L2 pull
+towards those of all regimes. The development split fits no weight: it scales confidence, since unanswerable questions are
+rarer there, as among users, than in the training questions, and chooses the thresholds together with the training questions, of
+which unanswerable ones count as much as in the development split. The figures printed are those of both, and the areas under
+the ROC curve of confidence on training questions by cross-validation. The test split is not read.
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ FOLDS = 5
 STANDARD_C = 0.1
 PULL = 6.0
 MOST_REFUSED = 0.04
+DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity", "absent"}
+AGREEING = set(CONFIDENCE_FEATURES) - DIFFERING - {"several", "judge_several"}
+OFF_TOPIC = 4.0  # what a training question on another subject counts: they are rarer there than among the development questions
 SHARES = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 Weights = dict[str, dict[str, object]]
 
@@ -199,18 +202,23 @@ def fit_share(lessons: Sequence[Lesson], weights: np.ndarray, unseen: dict[str, 
     return max(SHARES, key=lambda share: np.mean([y[np.argmax(score + share * logit)] for score, logit, y in read]))
 
 
-def fit_logistic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Fit a logistic regression on standardised features; return weights and bias for raw ones."""
+def fit_logistic(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Fit a logistic regression on standardised features; return weights and bias for raw ones.
+
+    Weights have the sign that their meaning gives them: most training questions without an answer are near misses, which
+    resemble the evidence more than answerable ones do, and free weights would trust evidence for being unlike the question.
+    """
+    bounds = [(0, None) if f in AGREEING else (None, 0) if f in DIFFERING else (None, None) for f in CONFIDENCE_FEATURES]
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
-        value = -(y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)).sum()
+        value = -(counts * (y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9))).sum()
         pull = np.append(w[:-1], 0.0) / STANDARD_C
-        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (p - y) + pull
+        return float(value + 0.5 * (w[:-1] ** 2).sum() / STANDARD_C), z.T @ (counts * (p - y)) + pull
 
-    w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B").x
+    w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
     return np.append(w[:-1] / deviation, w[-1] - (w[:-1] * mean / deviation).sum())
 
 
@@ -233,19 +241,20 @@ def sentence_weights(lessons: Sequence[Lesson], unseen: dict[str, dict[int, floa
     return weights
 
 
-def fit_confidence(weights: Weights, outcomes: Sequence[Outcome], answerable: dict[str, bool]) -> None:
+def fit_confidence(weights: Weights, outcomes: Sequence[Outcome], questions: dict[str, TrainingQuestion]) -> None:
     for regime in REGIMES:
         own = [o for o in outcomes if o.regime == regime and len(o.features)]
         x = np.stack([o.features for o in own])
         # Where two languages compete the target is a right answer, which tells the one that holds it from the other;
         # English documents hold nearly everything, so for English questions it is whether there is an answer.
-        y = np.asarray([float(answerable[o.id] if regime == "en" else o.right) for o in own])
+        y = np.asarray([float(questions[o.id].answerable if regime == "en" else o.right) for o in own])
+        counts = np.asarray([OFF_TOPIC if questions[o.id].why == "off_topic" else 1.0 for o in own])
         part = np.arange(len(own)) % FOLDS
         z = np.zeros(len(own))
         for fold in range(FOLDS):
-            w = fit_logistic(x[part != fold], y[part != fold])
+            w = fit_logistic(x[part != fold], y[part != fold], counts[part != fold])
             z[part == fold] = x[part == fold] @ w[:-1] + w[-1]
-        w = fit_logistic(x, y)
+        w = fit_logistic(x, y, counts)
         weights[regime]["confidence"] = dict(zip(CONFIDENCE_FEATURES, map(float, w[:-1]), strict=True))
         weights[regime]["bias"] = float(w[-1])
         print(f"confidence, {regime}: area {roc_auc_score(y, z):.4f} ({len(y)} training questions)", flush=True)
@@ -342,7 +351,6 @@ def main() -> None:
     dev = load_questions("dev")
     work = Work(args.unseen)
     training = [q for q in work.questions.values() if isinstance(q, TrainingQuestion)]
-    answerable = {q.id: q.answerable for q in [*training, *dev]}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(args.processes, context, _begin, (args.unseen,)) as pool:
         asked = [q.id for q in training if q.answerable]
@@ -352,7 +360,7 @@ def main() -> None:
         print("share of the judge", {r: w["judge"] for r, w in weights.items()}, flush=True)
         taught = [o for found in pool.map(_outcomes, [(q.id, weights) for q in training], chunksize=50) for o in found]
         held = [o for found in pool.map(_outcomes, [(q.id, weights) for q in dev], chunksize=20) for o in found]
-    fit_confidence(weights, taught, answerable)
+    fit_confidence(weights, taught, {q.id: q for q in training})
     scale, shift = platt(list(entries(weights, held, dev)))
     for raw in weights.values():
         raw["confidence"] = {k: v * scale for k, v in raw["confidence"].items()}  # type: ignore[attr-defined]

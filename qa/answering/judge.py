@@ -75,12 +75,10 @@ class Pairs:
     marks: Floats
     sentences: tuple[Floats, ...]
 
-    def lacking(self) -> Floats:
-        """Return (sentences, 2): the rarity of the rarest word that neither sentence nor heading holds, and the passage neither."""
-        here = self.marks[:, :, 2:4].max(axis=2)
-        near = np.maximum(here, self.marks[:, :, 4])
-        weight = self.marks[:, :, 5] * self.marks[:, :, 6]
-        found: Floats = np.stack([(weight * (1 - here)).max(axis=1), (weight * (1 - near)).max(axis=1)], axis=1)
+    def absent(self) -> Floats:
+        """Return (sentences,): the rarity of the rarest word that sentence, heading and passage all lack."""
+        held = self.marks[:, :, 2:5].max(axis=2)
+        found: Floats = (self.marks[:, :, 5] * self.marks[:, :, 6] * (1 - held)).max(axis=1)
         return found
 
 
@@ -90,12 +88,10 @@ class Verdict:
 
     Attributes:
         logit: of the probability that it answers.
-        lacking: rarity of the rarest word of the question that neither it nor its heading holds, 0 to about 1.
-        absent: the same for the words that its passage does not hold either.
+        absent: rarity of the rarest word of the question that sentence, heading and passage all lack, 0 to about 1.
     """
 
     logit: float = UNJUDGED
-    lacking: float = 0.0
     absent: float = 0.0
 
 
@@ -231,5 +227,5 @@ def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snap
     if not known:
         return {}
     pairs = pairs_of(query, ranking, known, snapshot)
-    found = zip(judge.logits(pairs).tolist(), pairs.lacking().tolist(), strict=True)
-    return {c.row: Verdict(logit, lacking, absent) for c, (logit, (lacking, absent)) in zip(known, found, strict=True)}
+    found = zip(judge.logits(pairs).tolist(), pairs.absent().tolist(), strict=True)
+    return {c.row: Verdict(logit, absent) for c, (logit, absent) in zip(known, found, strict=True)}

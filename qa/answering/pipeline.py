@@ -115,7 +115,7 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     chosen = choose(analysis, ordered, limit, model(regime).extra)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0)
-    features = confidence_features(analysis, chosen, pool, ordered, verdicts, snapshot)
+    features = confidence_features(analysis, chosen, pool, verdicts, snapshot)
     certainty = 0.0 if out_of_reach(analysis, features, snapshot, language) else confidence(features, regime)
     return Evidence(regime, ranking, ordered, chosen, features, certainty)
 

@@ -17,10 +17,9 @@ _UNREAD = Verdict()
 _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of a thousand passages
 
 FEATURES = (
-    "late", "late_content", "late_rare", "late_weakest", "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown",
-    "untranslated", "names", "all_names", "years", "months", "parts", "measures", "identity", "product", "sides", "period", "kind", "top",
-    "low_coverage", "low_cosine", "low_identity", "judge", "judge_first", "judge_top", "judge_mean", "lacking", "absent",
-    "several", "judge_several",
+    "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown", "years", "months", "parts", "measures", "identity",
+    "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "judge", "judge_first", "judge_top", "judge_mean",
+    "absent", "several", "judge_several",
 )  # fmt: skip
 
 
@@ -28,7 +27,6 @@ def confidence_features(
     analysis: Analysis,
     chosen: Sequence[Candidate],
     pool: Sequence[Candidate],
-    ordered: Sequence[tuple[float, Candidate]],
     verdicts: Mapping[int, Verdict],
     snapshot: Snapshot,
 ) -> dict[str, float]:
@@ -44,31 +42,21 @@ def confidence_features(
     near += [f"{c.document.title} {snapshot.passages[c.passage].heading}" for c in chosen]
     tokens = frozenset().union(*map(tokens_of, near))
     groups = concept_tokens(analysis)
-    untranslated = 0.0
     if best.document.language != analysis.language:
-        # Words that the glossary can't translate can't be met in the other language; their share counts instead.
-        known = [g for g in groups if len(g) > 1 or not has_cjk(next(iter(g)))]
-        untranslated = 1 - len(known) / len(groups) if groups else 0.0
-        groups = known
+        # Words that the glossary can't translate can't be met in the other language.
+        groups = [g for g in groups if len(g) > 1 or not has_cjk(next(iter(g)))]
     idf = [max(snapshot.words.idf(t) for t in g) for g in groups]
     total = sum(idf) or 1.0
     unmet = [w for g, w in zip(groups, idf, strict=True) if tokens.isdisjoint(g)]
     unknown = [w for g, w in zip(groups, idf, strict=True) if not any(t in snapshot.words for t in g)]
     own = best.features
     return {
-        "late": own["late"],
-        "late_content": own["late_content"],
-        "late_rare": own["late_rare"],
-        "late_weakest": own["late_weakest"],
         "cosine": own["cosine"],
         "lexical": own["lexical"],
         "coverage": own["coverage"],
         "near_coverage": 1 - sum(unmet) / total,
         "worst_unmet": max(unmet, default=0.0) / _IDF_SCALE,
         "unknown": sum(unknown) / total,
-        "untranslated": untranslated,
-        "names": best.met.names,
-        "all_names": best.met.all_names,
         "years": best.met.years,
         "months": best.met.months,
         "parts": best.met.parts,
@@ -78,7 +66,6 @@ def confidence_features(
         "sides": _sides(analysis, chosen),
         "period": own["period"],
         "kind": own["kind"],
-        "top": ordered[0][0] / 10,
         # Below these floors evidence hardly ever answers; above them more is not better.
         "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
@@ -87,7 +74,6 @@ def confidence_features(
         "judge_first": read[0].logit,
         "judge_top": logits[0],
         "judge_mean": sum(logits[:3]) / len(logits[:3]),
-        "lacking": surest.lacking,
         "absent": surest.absent,
         "several": several,
         "judge_several": several * surest.logit,
