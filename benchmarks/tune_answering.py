@@ -37,7 +37,8 @@ from qa.answering.analysis import analyse
 from qa.answering.evidence import FEATURES, Candidate, candidates
 from qa.answering.pipeline import HOME, JUDGED, SURE, gather, resolve
 from qa.answering.scoring import REGIMES, regime_of
-from qa.answering.sufficiency import FEATURES as CONFIDENCE_FEATURES
+from qa.answering.sufficiency import FEATURES as UNJUDGED_FEATURES
+from qa.answering.sufficiency import JUDGED_FEATURES
 from qa.assistant import Assistant
 from qa.evaluation.questions import Question, load_questions
 from qa.retrieval.filters import Filters
@@ -46,9 +47,11 @@ FOLDS = 5
 STANDARD_C = 0.1
 PULL = 6.0
 MOST_REFUSED = 0.04
+CONFIDENCE_FEATURES = (*UNJUDGED_FEATURES, *JUDGED_FEATURES)
 DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity", "absent"}
 AGREEING = set(CONFIDENCE_FEATURES) - DIFFERING - {"several", "judge_several"}
 OFF_TOPIC = 4.0  # what a training question on another subject counts: they are rarer there than among the development questions
+UNJUDGED_EXTRA = 0.75  # without the judge scores lie closer together
 SHARES = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 Weights = dict[str, dict[str, object]]
 
@@ -122,7 +125,7 @@ class Work:
             text = " ".join(" ".join(c.text.split()) for c in evidence.chosen)
             right = question.answerable and bool(evidence.chosen) and question.met_by(text)
             first = right and question.met_by(" ".join(evidence.chosen[0].text.split()))
-            features = np.asarray([evidence.features[k] for k in CONFIDENCE_FEATURES]) if evidence.features else np.zeros(0)
+            features = np.asarray([evidence.features.get(k, judge.UNJUDGED) for k in CONFIDENCE_FEATURES]) if evidence.features else np.zeros(0)
             found.append(Outcome(id, evidence.regime, features, evidence.confidence > 0, right, first))
         return found
 
@@ -208,7 +211,8 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray
     Weights have the sign that their meaning gives them: most training questions without an answer are near misses, which
     resemble the evidence more than answerable ones do, and free weights would trust evidence for being unlike the question.
     """
-    bounds = [(0, None) if f in AGREEING else (None, 0) if f in DIFFERING else (None, None) for f in CONFIDENCE_FEATURES]
+    names = CONFIDENCE_FEATURES[: x.shape[1]]
+    bounds = [(0, None) if f in AGREEING else (None, 0) if f in DIFFERING else (None, None) for f in names]
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
     z = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
 
@@ -236,7 +240,7 @@ def sentence_weights(lessons: Sequence[Lesson], unseen: dict[str, dict[int, floa
         w = fit_sentences(Lists(own), shared, PULL)
         weights[regime] = {
             "sentence": dict(zip(FEATURES, map(float, w), strict=True)), "confidence": {}, "bias": 0.0, "threshold": 0.5, "extra": extra,
-            "judge": fit_share(own, w, unseen),
+            "judge": fit_share(own, w, unseen), "unjudged": {}, "unjudged_bias": 0.0, "unjudged_extra": UNJUDGED_EXTRA * extra,
         }  # fmt: skip
     return weights
 
@@ -250,14 +254,16 @@ def fit_confidence(weights: Weights, outcomes: Sequence[Outcome], questions: dic
         y = np.asarray([float(questions[o.id].answerable if regime == "en" else o.right) for o in own])
         counts = np.asarray([OFF_TOPIC if questions[o.id].why == "off_topic" else 1.0 for o in own])
         part = np.arange(len(own)) % FOLDS
-        z = np.zeros(len(own))
-        for fold in range(FOLDS):
-            w = fit_logistic(x[part != fold], y[part != fold], counts[part != fold])
-            z[part == fold] = x[part == fold] @ w[:-1] + w[-1]
-        w = fit_logistic(x, y, counts)
-        weights[regime]["confidence"] = dict(zip(CONFIDENCE_FEATURES, map(float, w[:-1]), strict=True))
-        weights[regime]["bias"] = float(w[-1])
-        print(f"confidence, {regime}: area {roc_auc_score(y, z):.4f} ({len(y)} training questions)", flush=True)
+        for key, bias, names in (("confidence", "bias", CONFIDENCE_FEATURES), ("unjudged", "unjudged_bias", UNJUDGED_FEATURES)):
+            known = x[:, : len(names)]
+            z = np.zeros(len(own))
+            for fold in range(FOLDS):
+                w = fit_logistic(known[part != fold], y[part != fold], counts[part != fold])
+                z[part == fold] = known[part == fold] @ w[:-1] + w[-1]
+            w = fit_logistic(known, y, counts)
+            weights[regime][key] = dict(zip(names, map(float, w[:-1]), strict=True))
+            weights[regime][bias] = float(w[-1])
+            print(f"{key}, {regime}: area {roc_auc_score(y, z):.4f} ({len(y)} training questions)", flush=True)
 
 
 Entry = tuple[Question | TrainingQuestion, list[tuple[float, str, bool, bool]]]
@@ -363,8 +369,9 @@ def main() -> None:
     fit_confidence(weights, taught, {q.id: q for q in training})
     scale, shift = platt(list(entries(weights, held, dev)))
     for raw in weights.values():
-        raw["confidence"] = {k: v * scale for k, v in raw["confidence"].items()}  # type: ignore[attr-defined]
-        raw["bias"] = raw["bias"] * scale + shift  # type: ignore[operator]
+        for key, bias in (("confidence", "bias"), ("unjudged", "unjudged_bias")):
+            raw[key] = {k: v * scale for k, v in raw[key].items()}  # type: ignore[attr-defined]
+            raw[bias] = raw[bias] * scale + shift  # type: ignore[operator]
     judged = Answers(list(entries(weights, held, dev)))
     share = 1 - float(judged.answerable.mean())
     lessons_judged = Answers(list(entries(weights, taught, training)), share)

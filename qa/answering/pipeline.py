@@ -88,6 +88,7 @@ class Evidence:
         chosen: those that would make the answer.
         features: what confidence rests on.
         confidence: calibrated probability that the chosen ones answer.
+        margin: how far below the best sentence a further one may score.
     """
 
     regime: str
@@ -96,6 +97,7 @@ class Evidence:
     chosen: list[Candidate]
     features: dict[str, float]
     confidence: float
+    margin: float
 
 
 def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int) -> Evidence:
@@ -112,12 +114,13 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     ordered = order_candidates(pool, regime)
     verdicts = judged(query, ranking, [c for _, c in ordered[:JUDGED]], snapshot, searcher.encoder)
     ordered = reorder(ordered, verdicts, regime)
-    chosen = choose(analysis, ordered, limit, model(regime).extra)
+    margin = model(regime).extra if verdicts else model(regime).unjudged_extra
+    chosen = choose(analysis, ordered, limit, margin)
     if not chosen:
-        return Evidence(regime, ranking, [], [], {}, 0.0)
+        return Evidence(regime, ranking, [], [], {}, 0.0, margin)
     features = confidence_features(analysis, chosen, pool, verdicts, snapshot)
     certainty = 0.0 if out_of_reach(analysis, features, snapshot, language) else confidence(features, regime)
-    return Evidence(regime, ranking, ordered, chosen, features, certainty)
+    return Evidence(regime, ranking, ordered, chosen, features, certainty, margin)
 
 
 def prefer(found: Sequence[Evidence]) -> Evidence:
@@ -185,7 +188,7 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
             kind=analysis.kind,
             timings_ms=clock.total(),
         )
-    conflicts = disputes(analysis, chosen, ordered, model(evidence.regime).extra)
+    conflicts = disputes(analysis, chosen, ordered, evidence.margin)
     score_of = {c.row: s for s, c in ordered}
     best = ordered[0][0]
     scores = [float(certainty * np.exp(min(0.0, score_of.get(c.row, best) - best))) for c in chosen]

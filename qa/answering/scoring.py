@@ -1,7 +1,7 @@
 """Turn features into a sentence's score, and the best evidence into a calibrated confidence.
 
-The numbers stand in ``weights.json`` beside this file; ``benchmarks/tune_answering.py`` fits them
-on the development questions and writes them with the command and the figures that it reached.
+The numbers stand in ``weights.json`` beside this file; ``benchmarks/tune_answering.py`` fits
+and writes them.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Model:
         threshold: confidence below which the assistant abstains.
         extra: how far below the best sentence a further one may score.
         judge: what a logit of the judge adds to a sentence's score.
+        unjudged, unjudged_bias, unjudged_extra: the same as confidence, bias and extra where the judge has read nothing.
     """
 
     sentence: Mapping[str, float]
@@ -48,6 +49,9 @@ class Model:
     threshold: float
     extra: float
     judge: float
+    unjudged: Mapping[str, float]
+    unjudged_bias: float
+    unjudged_extra: float
 
     @cached_property
     def by_feature(self) -> tuple[float, ...]:
@@ -72,7 +76,8 @@ def sentence_score(candidate: Candidate, regime: str) -> float:
 
 
 def confidence(features: Mapping[str, float], regime: str) -> float:
-    """Return the calibrated probability that the evidence answers the question."""
-    weights = model(regime)
-    z = weights.bias + sum(weights.confidence.get(name, 0.0) * value for name, value in features.items())
+    """Return the calibrated probability that the evidence answers the question; features without a judge have weights of their own."""
+    of = model(regime)
+    weights, bias = (of.confidence, of.bias) if "judge" in features else (of.unjudged, of.unjudged_bias)
+    z = bias + sum(weights.get(name, 0.0) * value for name, value in features.items())
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))

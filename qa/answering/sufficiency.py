@@ -8,7 +8,7 @@ from qa.answering.analysis import Analysis
 from qa.answering.demands import demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import names_entry, tokens_of
-from qa.answering.judge import UNJUDGED, Verdict
+from qa.answering.judge import Verdict
 from qa.index.snapshot import Snapshot
 from qa.text.glossary import Entry
 from qa.text.language import has_cjk
@@ -18,9 +18,9 @@ _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of 
 
 FEATURES = (
     "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown", "years", "months", "parts", "measures", "identity",
-    "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "judge", "judge_first", "judge_top", "judge_mean",
-    "absent", "several", "judge_several",
+    "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "several",
 )  # fmt: skip
+JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several", "absent")
 
 
 def confidence_features(
@@ -30,10 +30,12 @@ def confidence_features(
     verdicts: Mapping[int, Verdict],
     snapshot: Snapshot,
 ) -> dict[str, float]:
-    """Describe chosen evidence; every value lies near 0 to 1, and is 1 where nothing is demanded; those of the judge are logits."""
-    read = [verdicts.get(c.row, _UNREAD) for c in chosen]
-    surest = max(read, key=lambda v: v.logit)
-    logits = sorted((v.logit for v in verdicts.values()), reverse=True) or [UNJUDGED]
+    """Describe chosen evidence.
+
+    Returns:
+        FEATURES, each near 0 to 1, and 1 where nothing is demanded; where the judge has read anything also
+        JUDGED_FEATURES, logits but for the last.
+    """
     # Where an answer needs several statements, one alone is judged as a part of it.
     several = float(bool(analysis.aspects) or analysis.disputed or analysis.kind in ("list", "change", "comparison"))
     best = max(chosen, key=lambda c: (c.met.product, c.features["late"], -c.row))
@@ -70,13 +72,22 @@ def confidence_features(
         "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
+        "several": several,
+        **(_judged(verdicts, chosen, several) if verdicts else {}),
+    }
+
+
+def _judged(verdicts: Mapping[int, Verdict], chosen: Sequence[Candidate], several: float) -> dict[str, float]:
+    read = [verdicts.get(c.row, _UNREAD) for c in chosen]
+    surest = max(read, key=lambda v: v.logit)
+    logits = sorted((v.logit for v in verdicts.values()), reverse=True)
+    return {
         "judge": surest.logit,
         "judge_first": read[0].logit,
         "judge_top": logits[0],
         "judge_mean": sum(logits[:3]) / len(logits[:3]),
-        "absent": surest.absent,
-        "several": several,
         "judge_several": several * surest.logit,
+        "absent": surest.absent,
     }
 
 
