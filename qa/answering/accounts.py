@@ -19,13 +19,16 @@ DAYS_APART = 500  # dates further apart than about this many days are those of t
 DIFFERS = re.compile(
     r"\b(?:(?:is|are|was|were) (?:reported|given|counted|dated|put|placed) "
     r"(?:differently|as .+ and (?:as|by)|as .+, (?:while|whereas|and)|(?:in|at|on|to) .+ by .+ and (?:in|at|on|to) .+ by)|"
-    r"(?:below|above|than) .{3,40}'s (?:own )?(?:figure|count|estimate|number|value)|"
+    r"(?:below|above|than) .{3,40}'s (?:own )?(?:figure|count|estimate|number|value|base case|forecast|projection)|"
     r"(?:varies|vary|varied|differs?) (?:between|by|with|from)|is not (?:settled|certain)|also (?:circulates?|appears?)|"
-    r"(?:sources|accounts|reports|media|estimates|figures) (?:slightly |widely )?(?:disagree|differ|do not (?:agree|match))|"
+    r"(?:sources|accounts|reports|media|estimates|figures|guides|summaries|tables|counts|polls|forecasts) "
+    r"(?:slightly |widely )?(?:disagree|differ|do not (?:agree|match|tally|fit))|spread widely|"
+    r"two (?:[\w-]+ ){0,2}(?:figures|values|numbers|rates|totals|counts|scores) (?:circulate|for|are (?:given|quoted|reported))|"
+    r"the (?:date|day|figure|number|value) given by|"
     r"(?:accounts|reports|estimates) of .{3,60} differ|(?:other|different) (?:estimates|figures|counts|accounts)|widely differing|disputed|"
     r"(?:another|one|a further|a different) (?:[\w-]+ ){0,2}(?:account|report|source|count|site|summary|blog|tracker|review|version|table|article) "
-    r"(?:of .{3,30} )?(?:says?|said|gives?|gave|puts?|has|dates?|mentions?|places?|names?|counts?|attributes?|speaks?|had|wrote)|"
-    r"(?:some|other|most) (?:[\w-]+ )?(?:sources|accounts|reports|outlets|tables|media|summaries|trackers|analyses|blogs|articles) "
+    r"(?:(?:of|on|in|by) .{3,30} )?(?:says?|said|gives?|gave|puts?|has|dates?|mentions?|places?|names?|counts?|attributes?|speaks?|had|wrote)|"
+    r"(?:some|other|most) (?:[\w-]+ )?(?:sources|accounts|reports|outlets|tables|media|summaries|trackers|analyses|blogs|articles|write-ups|guides) "
     r"(?:say|said|give|gave|put|have|date|name|count|place|wrote|speak|quote|dates?|differ)|"
     r"by most accounts|(?:own )?(?:statement|figure|count) of .+ (?:exceeds|differs from)|both .+ and .+ (?:are|is) quoted|allows both|"
     r"(?:figures|values|versions|dates|numbers) .*\bcirculate|summari[sz]ed .+ differently|"
@@ -43,9 +46,9 @@ _CONTRAST = re.compile(
 _TELLS = re.compile(
     r"\b(?:says?|said|puts?|gives?|gave|counts?|counted|names?|reports?|reported|estimates?|estimated|writes?|wrote|speaks?|records?|recorded|"
     r"lists?|arrives? at|mentions?|according to|quotes?|quoted|cited|places?|placed|accounts?|sources?|figures?|reckoning|in that of|"
-    r"declares?|claims?|points to|"
+    r"declares?|claims?|points to|describes?|naming|given by|"
     r"by the dating|dates|coverage|attribute[sd]?|spoke|spoken|depending on)\b|"
-    r"称|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|认为|的数字",
+    r"称|自报|所列|记录|报道|统计|估计|记为|写作|写成|给出|显示|口径|说法|告诉|预测|认为|的数字",
     re.IGNORECASE,
 )
 _TWO_SIDES = re.compile(
@@ -62,7 +65,8 @@ _MODEL_NAME = re.compile(r"[A-Z][A-Za-z]*[ -]?$")
 _WORD_NUMBERS = {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _UP_TO = re.compile(r"[-–](\d+(?:\.\d+)?)\s?(thousand|million|billion|trillion|万亿|亿|万)")
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "万亿": 1e12, "亿": 1e8, "万": 1e4}
-_IN_WORDS = re.compile(rf"\b(?:({'|'.join(_WORD_NUMBERS)})(?:fold\b|[ -](million|billion)\b))", re.IGNORECASE)
+_IN_WORDS = re.compile(rf"\b({'|'.join(_WORD_NUMBERS)})(?:fold\b| times\b|[ -](million|billion)\b)", re.IGNORECASE)
+_HALF = re.compile(r"\b(?:about|around|roughly|nearly|almost|over|more than) half\b(?! a)|[约近]一半|过半", re.IGNORECASE)
 # Dates without their year, and parts of years: "12 March", "29 or 30 December 2025", "fourth quarter of 2026", "5月", "1月底".
 _PARTIAL = re.compile(
     rf"\b(?P<alone>\d{{1,2}})(?=\s*(?:or|and|,)\s*(?:on )?(?:the )?\d{{1,2}} (?P<m0>{_MONTH})\b)"
@@ -190,8 +194,9 @@ def levels(text: str) -> list[Quantity]:
 
 
 def _in_words(text: str) -> list[Quantity]:
-    """Return "fivefold" and "one million" as quantities."""
-    return [
+    """Return "fivefold", "one million" and "about half" as quantities."""
+    halves = [Quantity(*m.span(), "percent", 50.0, "%") for m in _HALF.finditer(text)]
+    return halves + [
         Quantity(*m.span(), "count", _WORD_NUMBERS[m[1].lower()] * (_SCALES[m[2].lower()] if m[2] else 1.0), "" if m[2] else "fold")
         for m in _IN_WORDS.finditer(text)
     ]

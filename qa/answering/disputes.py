@@ -135,8 +135,9 @@ class _Search:
     def __post_init__(self) -> None:
         text = self.analysis.query.text
         self.said = {q.value for q in (*levels(text), *days(text))}
-        self.wanted = () if self.dated else _KINDS.get(expected_of(self.analysis).type, ())
-        if not self.dated and not self.wanted and _COUNTED_ZH.search(text):
+        # A question for differing accounts ("how many versions are there?") does not say what they are of.
+        self.wanted = () if self.dated or self.analysis.disputed else _KINDS.get(expected_of(self.analysis).type, ())
+        if not self.dated and not self.analysis.disputed and not self.wanted and _COUNTED_ZH.search(text):
             self.wanted = _KINDS["count"]
 
     def found(self) -> Told:
