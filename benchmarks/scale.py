@@ -139,13 +139,13 @@ def measure_search(index: Path, count: int) -> dict[str, Any]:
     figures["first_mistyped_answer_seconds"] = round(time.perf_counter() - began, 2)
     list(map(searcher.search, texts[:WARM_UP]))
     figures["hybrid"], hits = timed([lambda t=t: searcher.search(t, 10) for t in texts])
-    searcher._encoded.clear()
+    searcher.encode.cache_clear()
     figures["hybrid_again"], _ = timed([lambda t=t: searcher.search(t, 10) for t in texts])
-    searcher._encoded.clear()
+    searcher.encode.cache_clear()
     asked = [searcher.reader.read(t) for t in texts if t.isascii()]
     figures["one_language"], _ = timed([lambda q=q: searcher.hits([searcher.rank(q)], 10) for q in asked])
     figures["memory"] = memory()
-    searcher._encoded.clear()
+    searcher.encode.cache_clear()
     figures["answer"], _ = timed([lambda t=t: answer(searcher, t, [], Filters(), 3) for t in texts])
     figures["memory_after_answers"] = memory()
     figures["load"] = os.getloadavg()[0]

@@ -46,7 +46,7 @@ def run(assistant: Assistant, questions: list, clients: int, seconds: float) -> 
     def client(first: int) -> None:
         at = first
         while (began := time.perf_counter()) < stop:
-            assistant._view.searcher._encoded.clear()  # no question is answered from the memory of the last ones
+            assistant._view.searcher.encode.cache_clear()  # no question is answered from the memory of the last ones
             assistant.ask(questions[at % len(questions)].question)
             times.append(time.perf_counter() - began)
             at += clients

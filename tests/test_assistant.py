@@ -1,5 +1,7 @@
 import json
+import sys
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -286,3 +288,18 @@ def test_the_hash_embedder_keeps_the_same_promise():
     first, second = (next(HashEmbedder().encode(["DeepSeek R1", "R1"])) for _ in range(2))
     assert (first.pooled == second.pooled).all()
     assert float((first.pooled**2).sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_questions_at_once_get_the_answers_that_they_get_one_by_one(assistant, monkeypatch):
+    # So little memory that every question pushes out what another one is about to use.
+    monkeypatch.setattr("qa.index.terms.KEPT", 4)
+    questions = [question for question, *_ in CASES] * 6
+    alone = [bytes_of(assistant.ask(q)) for q in questions]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            together = [bytes_of(answer) for answer in pool.map(assistant.ask, questions)]
+    finally:
+        sys.setswitchinterval(interval)
+    assert together == alone

@@ -280,8 +280,10 @@ class LexicalIndex:
 
     def weights_at(self, wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
         """Return what each term adds to the score of each of some texts, (n_terms, n_wanted)."""
-        if all(t in self.kept for t in terms):
-            return weights_at(self, wanted, terms)
+        # Another thread may push terms out of memory meanwhile: what was found there is held here.
+        kept = [weighed for weighed in map(self.kept.get, terms) if weighed is not None]
+        if len(kept) == len(terms):
+            return weights_at(kept, wanted, self.offsets[-1])
         order = np.argsort(wanted, kind="stable")
         ordered = wanted[order]
         bounds = np.searchsorted(ordered, self.offsets).tolist()

@@ -52,12 +52,11 @@ def prepare(index: LexicalIndex, terms: Iterable[str]) -> None:
     index.kept |= _weigh(index, missing)
 
 
-def weights_at(index: LexicalIndex, wanted: NDArray[np.int64], terms: Sequence[str]) -> NDArray[np.float32]:
-    """Return what terms in memory add to the score of each of some texts, (n_terms, n_wanted)."""
-    place = np.full(index.offsets[-1], -1)
+def weights_at(found: Sequence[Weighed], wanted: NDArray[np.int64], texts: int) -> NDArray[np.float32]:
+    """Return what terms in memory add to the score of some of an index's texts, (n_terms, n_wanted)."""
+    place = np.full(texts, -1)
     place[wanted] = np.arange(len(wanted))  # of texts that are wanted twice, the last place
-    found = [index.kept[t] for t in terms]
-    table = np.zeros((len(terms), len(wanted)), dtype=np.float32)
+    table = np.zeros((len(found), len(wanted)), dtype=np.float32)
     if found:
         at = place[np.concatenate([f.rows for f in found])]
         hit = np.flatnonzero(at >= 0)

@@ -125,7 +125,8 @@ class Searcher:
         self._regimes = regimes
         self.reader = QueryReader(snapshot.glossary)
         self._reads_chinese = embedder.unknown_share(CHINESE) < MAX_UNKNOWN
-        self._encoded: dict[str, Encoded] = {}
+        # The last questions are kept as they were encoded, since both languages are ranked, and a search often follows an answer.
+        self.encode = lru_cache(KEPT)(lambda text: next(iter(embedder.encode([text]))))
         self._readable = lru_cache(KEPT)(lambda text: embedder.unknown_share(text) < MAX_UNKNOWN)
         self._cosines = Cosines(snapshot)
 
@@ -168,7 +169,7 @@ class Searcher:
         readable = self._readable(text) and (language == "en" or self._reads_chinese)
         # In place of a translation that the model cannot read it compares the question, which is encoded
         # already: that finds names, numbers and marks common to both languages.
-        encoded = self._encode(text if readable else query.text)
+        encoded = self.encode(text if readable else query.text)
         by_dictionary = isinstance(self._embedder, ChineseReader) and "zh" in (language, query.language)
         weights = self._regimes["unreadable" if not readable else "read" if by_dictionary else "readable"]
         if not admitted.any():
@@ -233,14 +234,6 @@ class Searcher:
         best = np.where(before | after, best, np.float32(ALONE) * fused)
         mixed: Floats = ((fused + np.float32(NEIGHBOUR) * best) / np.float32(1 + NEIGHBOUR)).astype(np.float32)
         return mixed
-
-    def _encode(self, text: str) -> Encoded:
-        """Encode a question; the last ones are kept, since both languages are ranked, and a search often follows an answer."""
-        if text not in self._encoded:
-            if len(self._encoded) >= KEPT:
-                self._encoded.pop(next(iter(self._encoded)))
-            self._encoded[text] = next(iter(self._embedder.encode([text])))
-        return self._encoded[text]
 
     def search(self, text: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
         """Return the best k passages for a query, best first."""
