@@ -6,7 +6,7 @@ from qa.answering.accounts import told
 from qa.answering.analysis import Period, analyse
 from qa.answering.comparison import compare
 from qa.answering.conflicts import disagreement, rivals, superseded
-from qa.answering.demands import demands_of, met, surroundings, unknown_names
+from qa.answering.demands import Version, demands_of, met, surroundings, unknown_names
 from qa.answering.disputes import disputes
 from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.facts import parts_of_year
@@ -26,6 +26,9 @@ GLOSSARY = Glossary(
         Entry("Alibaba", "阿里巴巴", (), "company"),
         Entry("Baidu", "百度", (), "company"),
         Entry("QwQ-32B", "", (), "model"),
+        Entry("Ascend", "昇腾", (), "chip"),
+        Entry("Qwen", "通义千问", (), "model"),
+        Entry("ERNIE", "文心", (), "model"),
         Entry("Zhipu AI", "智谱", ("Zhipu",), "company"),
         Entry("revenue", "收入", (), "term"),
     ]
@@ -117,6 +120,28 @@ def test_words_written_like_names_are_names():
     assert unknown_names("GPT-7 的参数量是多少？", [(0, 3)]) == ("GPT-7",)
     assert unknown_names("Which firm leads?", []) == ()
     assert unknown_names("模型(Which one?)有多大", []) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "held", "lacking"),
+    [
+        ("When was the Ascend 920 released?", "Huawei plans the Ascend 910C and 920.", "Huawei released the Ascend 910C, 950 and 960."),
+        ("昇腾920的算力是多少？", "昇腾（Ascend）920将于2026年推出。", "昇腾910C的算力为780 TFLOPS。"),
+        ("How many parameters does Qwen 9 have?", "Qwen9-Max has two trillion parameters.", "Qwen2.5-72B is one of 9 models; Qwen 9.5 is not."),
+        ("When did ERNIE 8.0 come out?", "Baidu presented ERNIE 8.0.", "Baidu presented ERNIE 5.0 on 8 January."),
+    ],
+)
+def test_a_number_behind_a_name_is_part_of_it(question, held, lacking):
+    (version,) = [n for n in demands_of(read(question)).names if isinstance(n, Version)]
+    assert version.named_in(held)
+    assert not version.named_in(lacking)
+
+
+@pytest.mark.parametrize(
+    "question", ["Did Qwen 3 times lead?", "Ascend 2025 sales", "通义千问3月下载量", "Did Qwen 700 million downloads count?", "DeepSeek 5 papers"]
+)
+def test_other_numbers_behind_names_are_no_versions(question):
+    assert not any(isinstance(n, Version) for n in demands_of(read(question)).names)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ class Slow(samples.HashEmbedder):
     def encode(self, texts):
         for encoded in super().encode(texts):
             yield encoded
+            print("encoded", flush=True)
             time.sleep(0.5)
 
 qa.assistant.build_embedder = lambda settings: Slow()
@@ -75,6 +76,7 @@ sys.exit(qa.cli.main(["index", "build", "--force"]))
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
     told = started.stderr.readline()
     assert b"Building the index" in told, told + started.stderr.read()
+    assert started.stdout.readline() == b"encoded\n"  # in the midst of it
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=60)
     assert (started.returncode, err) == (130, b"")

@@ -24,18 +24,50 @@ often stands for a government that the sentence calls by another name."""
 IN_HEADING, IN_PASSAGE = 0.8, 0.45
 
 
+_VERSION = re.compile(
+    r"[\s-]?[Vv]?(?!(?:19|20)\d\d(?![\d.]))(\d{1,4}(?:\.\d+)*)(?![\d%]|\.\d|,\d|[-–—~]\d|\s?[年月日号亿万千百个款项家台倍分元次人名位篇种天周小层期轮岁块张])"
+    r"(?!\s?(?:thousand|million|billion|trillion|percent|per|times|users|models|versions|papers|people|points|days|weeks|months|years|hours|or|to)\b)"
+)
+_VERSIONED = frozenset({"model", "product", "chip"})
+
+
+@dataclass(frozen=True)
+class Version:
+    """A known model, product or chip with a number of its own behind its name: "Ascend 920" is not any "Ascend"."""
+
+    entry: Entry
+    number: str
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The number alone: it is the name that is known."""
+        return (self.number,)
+
+    def named_in(self, text: str) -> bool:
+        """Tell whether a text names the entry and this number, a short one right behind the name ("950, 960 and 970")."""
+        number = rf"{re.escape(self.number)}(?!\d|\.\d)"
+        if not re.search(number, text):
+            return False
+        if len(self.number) > 2 and re.search(rf"(?<![\d.]){number}", text) and self.entry.named_in(text):
+            return True
+        return any(re.search(rf"{re.escape(form)}[\s-]*V?{number}", text, re.IGNORECASE) for form in self.entry.forms)
+
+
+Name = Entry | Version | str
+
+
 @dataclass(frozen=True)
 class Demands:
     """The demands of one question.
 
     Attributes:
-        names: names that the sentence must hold: entries of the glossary, and words that are
+        names: names that the sentence must hold: entries of the glossary, versions of them, and words that are
             written like names and stand in no glossary; the sides of a comparison are optional.
         years, months, parts: when; a bound such as "before 2023" demands nothing here.
         measures: terms of the glossary ("revenue", "market share") with their place in the question.
     """
 
-    names: tuple[Entry | str, ...]
+    names: tuple[Name, ...]
     years: frozenset[int]
     months: frozenset[int]
     parts: frozenset[str]
@@ -72,7 +104,8 @@ def demands_of(analysis: Analysis) -> Demands:
     """Read the demands off a question."""
     query = analysis.query
     known = tuple(n for n in query.names if n.en not in EVERYWHERE and n not in analysis.sides)
-    names: tuple[Entry | str, ...] = (*known, *unknown_names(query.text, [(m.start, m.end) for m in query.mentions]))
+    unknown = unknown_names(query.text, [(m.start, m.end) for m in query.mentions])
+    names: tuple[Name, ...] = (*known, *versions_of(query.text, query.mentions), *unknown)
     measures = tuple(m for m in query.mentions if not m.entry.is_name)
     bound = analysis.period is not None
     return Demands(
@@ -82,6 +115,18 @@ def demands_of(analysis: Analysis) -> Demands:
         parts_of_year(query.text),
         measures,
     )
+
+
+def versions_of(text: str, mentions: Sequence[Mention]) -> tuple[Version, ...]:
+    """Return the versions that a question names by a number behind a known name that holds none itself."""
+    found = [(m.entry, version_behind(text, m)) for m in mentions]
+    return tuple(dict.fromkeys(Version(entry, match[1]) for entry, match in found if match))
+
+
+def version_behind(text: str, mention: Mention) -> re.Match[str] | None:
+    """Return the number right behind the name of a model, product or chip, as group 1."""
+    entry = mention.entry
+    return _VERSION.match(text, mention.end) if entry.kind in _VERSIONED and not any(map(str.isdigit, entry.en)) else None
 
 
 _NAME_LIKE = re.compile(r"(?<![A-Za-z0-9-])(?:[A-Z][A-Za-z0-9'’]*(?:-[A-Z0-9][A-Za-z0-9.]*)*|[A-Za-z]+-?\d(?:[A-Za-z0-9.]|-(?=[A-Z0-9]))*)")
@@ -161,7 +206,7 @@ def met(demands: Demands, sentence: str, around: Surroundings, likeness: Callabl
     )
 
 
-def _holds(text: str, name: Entry | str) -> bool:
+def _holds(text: str, name: Name) -> bool:
     return tokens_of(text) >= tokens_of(name) if isinstance(name, str) else name.named_in(text)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from qa.answering.analysis import Analysis
-from qa.answering.demands import EVERYWHERE, unknown_names
+from qa.answering.demands import EVERYWHERE, Version, unknown_names, version_behind
 from qa.answering.evidence import Candidate
 from qa.answering.expected import names_in
 from qa.answering.facts import PART_OF_YEAR, dates_of, parts_of_year, tokens_of, years_of
@@ -56,7 +56,6 @@ _PRICE_ZH = re.compile("[卖花要]?多少钱")
 MONEY_ZH = frozenset("元价费")
 """What a statement holds that says how much money (\"多少钱\")."""
 _ENDINGS = frozenset("人员率费价额量权者")
-_VERSION = re.compile(r"[\s-]?[Vv]?(?!(?:19|20)\d\d(?![\d.]))(?:\d+\.\d+|\d{3,4}(?![\d,.]|\s?(?:[年亿万]|billion|million|people)))(?![\d%])")
 
 Kind = Literal["time", "name", "term", "word"]
 
@@ -89,7 +88,7 @@ class Unit:
     end: int
     text: str
     kind: Kind
-    what: Time | Entry | frozenset[str]
+    what: Time | Entry | Version | frozenset[str]
 
 
 def units_of(analysis: Analysis) -> list[Unit]:
@@ -99,7 +98,7 @@ def units_of(analysis: Analysis) -> list[Unit]:
     wide = [(m.start, m.end) for m in query.mentions if m.entry.is_name and any(m.start <= d.start and d.end <= m.end for d in dates_of(text))]
     found = [u for u in _times(text) if not _meets(u.start, u.end, wide)]
 
-    def add(start: int, end: int, kind: Kind, what: Entry | frozenset[str]) -> None:
+    def add(start: int, end: int, kind: Kind, what: Entry | Version | frozenset[str]) -> None:
         if what and not _meets(start, end, [(u.start, u.end) for u in found]):
             written = text[start:end].removesuffix("'s").removesuffix("’s")
             found.append(Unit(start, start + len(written), written, kind, what))
@@ -109,9 +108,9 @@ def units_of(analysis: Analysis) -> list[Unit]:
         if any(map(str.isdigit, word)) or len(word) > 1:
             add(at, at + len(word), "name", tokens_of(word))
     for mention in query.mentions:
-        version = _VERSION.match(text, mention.end) if mention.entry.is_name else None
+        version = version_behind(text, mention)
         if version:  # "Wan 4.0" is not the known "Wan"
-            add(mention.start, version.end(), "name", tokens_of(version.group()))
+            add(mention.start, version.end(), "name", Version(mention.entry, version[1]))
         if mention.entry.is_name or not all(map(_idle, text[mention.start : mention.end].split())):
             add(mention.start, mention.end, "name" if mention.entry.is_name else "term", mention.entry)
     for match in _PRICE_ZH.finditer(text):
@@ -202,6 +201,8 @@ class Nearest:
         """Tell whether a unit's words stand anywhere in the corpus."""
         if isinstance(unit.what, Time):
             return True
+        if isinstance(unit.what, Version):
+            return any(self.held_by(unit, c) for c in self.candidates)
         forms = unit.what.tokens if isinstance(unit.what, Entry) else (tokens_of(unit.text),)
         return any(all(t in self._snapshot.words for t in form) for form in forms)
 
@@ -218,6 +219,8 @@ class Nearest:
         if isinstance(what, Time):
             return _timed(what, candidate.text, heading)
         text = f"{heading} {candidate.text}"
+        if isinstance(what, Version):
+            return what.named_in(text)
         if isinstance(what, Entry):
             return (lenient and what.en in EVERYWHERE) or what.named_in(text) or any(map(tokens_of(text).issuperset, what.tokens))
         if unit.kind == "word" and not self._own:

@@ -119,7 +119,7 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0, margin)
     features = confidence_features(analysis, chosen, pool, verdicts, snapshot)
-    certainty = 0.0 if out_of_reach(analysis, features, snapshot, language) else confidence(features, regime)
+    certainty = 0.0 if out_of_reach(analysis, features, pool, snapshot, language) else confidence(features, regime)
     return Evidence(regime, ranking, ordered, chosen, features, certainty, margin)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qa.answering.analysis import Analysis
-from qa.answering.demands import demands_of
+from qa.answering.demands import Name, Version, demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import names_entry, tokens_of
 from qa.answering.judge import Verdict
 from qa.index.snapshot import Snapshot
-from qa.text.glossary import Entry
 from qa.text.language import has_cjk
 
 _UNREAD = Verdict()
@@ -91,20 +90,33 @@ def _judged(verdicts: Mapping[int, Verdict], chosen: Sequence[Candidate], severa
     }
 
 
-def out_of_reach(analysis: Analysis, features: Mapping[str, float], snapshot: Snapshot, language: str) -> bool:
+def out_of_reach(
+    analysis: Analysis, features: Mapping[str, float], pool: Sequence[Candidate], snapshot: Snapshot, language: str
+) -> bool:
     """Tell whether evidence in a language cannot answer, whatever it scores.
 
-    So it is if a name of the question stands in no document, if the passages hold next to nothing
-    of the question, or if nothing in it can be put into the other language.
+    So it is if a name of the question stands in no document, a version in none of the passages found, if the passages
+    hold next to nothing of the question, or if nothing in it can be put into the other language.
     """
-    if any(not _occurs(name, snapshot) for name in demands_of(analysis).names):
+    names = demands_of(analysis).names
+    if any(not _occurs(name, snapshot) for name in names):
         return True
+    versions = [name for name in names if isinstance(name, Version)]
+    if versions:
+        texts = {c.passage: f"{c.document.title} {snapshot.passages[c.passage].heading} {_body(c, snapshot)}" for c in pool}.values()
+        if not all(any(map(version.named_in, texts)) for version in versions):
+            return True
     if language == analysis.language:
         return features["near_coverage"] < _LEAST_COVERAGE[language]
     return not analysis.query.mentions
 
 
-def _occurs(name: Entry | str, snapshot: Snapshot) -> bool:
+def _body(candidate: Candidate, snapshot: Snapshot) -> str:
+    passage = snapshot.passages[candidate.passage]
+    return candidate.document.text[passage.start : passage.end]
+
+
+def _occurs(name: Name, snapshot: Snapshot) -> bool:
     """Tell whether all words of some form of a name occur in the documents."""
     forms = (name,) if isinstance(name, str) else name.forms
     return any(all(t in snapshot.words for t in tokens_of(form)) for form in forms if tokens_of(form))
