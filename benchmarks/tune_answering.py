@@ -48,9 +48,10 @@ STANDARD_C = 0.1
 PULL = 6.0
 MOST_REFUSED = 0.04
 CONFIDENCE_FEATURES = (*UNJUDGED_FEATURES, *JUDGED_FEATURES)
-DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity", "absent"}
+DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity", "absent", "unlike", "uncovered"}
 AGREEING = set(CONFIDENCE_FEATURES) - DIFFERING - {"several", "judge_several"}
-OFF_TOPIC = 4.0  # what a training question on another subject counts: they are rarer there than among the development questions
+OFF_TOPIC = 4.0  # what a training question on another subject counts: there are four times as many among the development questions
+ROUNDS = 3  # of scaling confidences, which decide from which language an answer is taken
 UNJUDGED_EXTRA = 0.75  # without the judge scores lie closer together
 SHARES = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 Weights = dict[str, dict[str, object]]
@@ -302,16 +303,18 @@ def platt(rows: Sequence[Entry]) -> tuple[float, float]:
 class Answers:
     """What the assistant would do with questions at some thresholds."""
 
-    def __init__(self, rows: Sequence[Entry], unanswerable: float = 0.0) -> None:
-        """Take entries; where a share of unanswerable questions is given, those count as much as makes it so."""
+    def __init__(self, rows: Sequence[Entry], like: Sequence[Question] = ()) -> None:
+        """Take entries; unanswerable ones count as much as makes their share, and that of near misses among them, as in other questions."""
         self.answerable = np.asarray([q.answerable for q, _ in rows])
         self.sure = np.asarray([[e[0] for e in entry] for _, entry in rows])
         self.regime = np.asarray([[REGIMES.index(e[1]) for e in entry] for _, entry in rows])
         self.right = np.asarray([[e[2] for e in entry] for _, entry in rows])
         self.first = np.asarray([[e[3] for e in entry] for _, entry in rows])
-        own = 1 - self.answerable.mean()
-        factor = unanswerable / (1 - unanswerable) * (1 - own) / own if unanswerable else 1.0
-        self.weight = np.where(self.answerable, 1.0, factor)
+        self.weight = np.ones(len(rows))
+        near = np.asarray([not q.answerable and getattr(q, "why", "") != "off_topic" for q, _ in rows])
+        for group, like_it in ((near, True), (~near & ~self.answerable, False)) if like else ():
+            wanted = sum(not q.answerable and q.near_miss == like_it for q in like) / sum(q.answerable for q in like)
+            self.weight[group] = wanted * self.answerable.sum() / group.sum()
 
     def figures(self, thresholds: dict[str, float]) -> dict[str, float]:
         """Return shares, out of answerable or of unanswerable questions, and the F1 of abstaining."""
@@ -367,18 +370,19 @@ def main() -> None:
         taught = [o for found in pool.map(_outcomes, [(q.id, weights) for q in training], chunksize=50) for o in found]
         held = [o for found in pool.map(_outcomes, [(q.id, weights) for q in dev], chunksize=20) for o in found]
     fit_confidence(weights, taught, {q.id: q for q in training})
-    scale, shift = platt(list(entries(weights, held, dev)))
-    for raw in weights.values():
-        for key, bias in (("confidence", "bias"), ("unjudged", "unjudged_bias")):
-            raw[key] = {k: v * scale for k, v in raw[key].items()}  # type: ignore[attr-defined]
-            raw[bias] = raw[bias] * scale + shift  # type: ignore[operator]
+    for _ in range(ROUNDS):
+        scale, shift = platt(list(entries(weights, held, dev)))
+        print(f"scale {scale:.3f}, shift {shift:.3f}")
+        for raw in weights.values():
+            for key, bias in (("confidence", "bias"), ("unjudged", "unjudged_bias")):
+                raw[key] = {k: v * scale for k, v in raw[key].items()}  # type: ignore[attr-defined]
+                raw[bias] = raw[bias] * scale + shift  # type: ignore[operator]
     judged = Answers(list(entries(weights, held, dev)))
-    share = 1 - float(judged.answerable.mean())
-    lessons_judged = Answers(list(entries(weights, taught, training)), share)
+    lessons_judged = Answers(list(entries(weights, taught, training)), dev)
     thresholds = choose_thresholds([judged, lessons_judged])
-    for name, answers in (("development", judged), (f"training, with {share:.0%} unanswerable,", lessons_judged)):
+    for name, answers in (("development", judged), ("training, unanswerable ones as in development,", lessons_judged)):
         print(name, ", ".join(f"{key} {value:.4f}" for key, value in answers.figures(thresholds).items()))
-    print("thresholds", {k: round(v, 2) for k, v in thresholds.items()}, "scale", round(scale, 3), "shift", round(shift, 3))
+    print("thresholds", {k: round(v, 2) for k, v in thresholds.items()})
     for name, raw in weights.items():
         raw["threshold"] = thresholds[name]
         print(name, {k: round(v, 2) for k, v in raw["sentence"].items()})  # type: ignore[attr-defined]

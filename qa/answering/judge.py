@@ -41,6 +41,7 @@ LONGEST = 64  # tokens of a question or a sentence that are read
 UNJUDGED = 0.0
 """Logit of what could not be judged, in the middle between yes and no: a sentence that the model's limit cut off,
 or an index made by another model than the judge was trained on."""
+_UNLIKE, _LIKE = 0.3, 0.8  # cosines of token vectors: of unrelated words, and of words that say the same
 _RARITY = 8.0  # about the highest inverse document frequency in a corpus of some thousand passages
 
 
@@ -75,11 +76,18 @@ class Pairs:
     marks: Floats
     sentences: tuple[Floats, ...]
 
-    def absent(self) -> Floats:
-        """Return (sentences,): the rarity of the rarest word that sentence, heading and passage all lack."""
+    def lacking(self) -> tuple[Floats, Floats, Floats]:
+        """Return what sentence, heading and passage together lack of the question's words.
+
+        Returns:
+            Each (sentences,), 0 to about 1: the rarity of the rarest word that they lack; the same where a word that they say in
+            other words counts less; and the share of all words that they lack, by rarity, in this sense.
+        """
         held = self.marks[:, :, 2:5].max(axis=2)
-        found: Floats = (self.marks[:, :, 5] * self.marks[:, :, 6] * (1 - held)).max(axis=1)
-        return found
+        rarity = self.marks[:, :, 5] * self.marks[:, :, 6]
+        absent: Floats = rarity * (1 - held)
+        unlike: Floats = absent * np.clip((_LIKE - self.marks[:, :, 1]) / (_LIKE - _UNLIKE), 0, 1)
+        return absent.max(axis=1), unlike.max(axis=1), unlike.sum(axis=1) / np.maximum(rarity.sum(axis=1), 1e-6)
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,14 @@ class Verdict:
     Attributes:
         logit: of the probability that it answers.
         absent: rarity of the rarest word of the question that sentence, heading and passage all lack, 0 to about 1.
+        unlike: the same where a word that they say in other words counts less.
+        uncovered: share of the question's words that they lack in this sense, by rarity.
     """
 
     logit: float = UNJUDGED
     absent: float = 0.0
+    unlike: float = 0.0
+    uncovered: float = 0.0
 
 
 def pairs_of(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot) -> Pairs:
@@ -227,5 +239,5 @@ def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snap
     if not known:
         return {}
     pairs = pairs_of(query, ranking, known, snapshot)
-    found = zip(judge.logits(pairs).tolist(), pairs.absent().tolist(), strict=True)
-    return {c.row: Verdict(logit, absent) for c, (logit, absent) in zip(known, found, strict=True)}
+    found = zip(judge.logits(pairs).tolist(), *(values.tolist() for values in pairs.lacking()), strict=True)
+    return {c.row: Verdict(*values) for c, values in zip(known, found, strict=True)}

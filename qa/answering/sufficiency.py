@@ -19,7 +19,7 @@ FEATURES = (
     "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown", "years", "months", "parts", "measures", "identity",
     "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "several",
 )  # fmt: skip
-JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several", "absent")
+JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several", "absent", "unlike", "uncovered")
 
 
 def confidence_features(
@@ -87,6 +87,8 @@ def _judged(verdicts: Mapping[int, Verdict], chosen: Sequence[Candidate], severa
         "judge_mean": sum(logits[:3]) / len(logits[:3]),
         "judge_several": several * surest.logit,
         "absent": surest.absent,
+        "unlike": surest.unlike,
+        "uncovered": surest.uncovered,
     }
 
 
