@@ -17,7 +17,6 @@ the ROC curve of confidence on training questions by cross-validation. The test 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import multiprocessing
 import re
@@ -48,7 +47,7 @@ STANDARD_C = 0.1
 PULL = 6.0
 MOST_REFUSED = 0.04
 CONFIDENCE_FEATURES = (*UNJUDGED_FEATURES, *JUDGED_FEATURES)
-DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity", "absent", "unlike", "uncovered"}
+DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity"}
 AGREEING = set(CONFIDENCE_FEATURES) - DIFFERING - {"several", "judge_several"}
 OFF_TOPIC = 4.0  # what a training question on another subject counts: there are four times as many among the development questions
 ROUNDS = 3  # of scaling confidences, which decide from which language an answer is taken
@@ -130,14 +129,14 @@ class Work:
             found.append(Outcome(id, evidence.regime, features, evidence.confidence > 0, right, first))
         return found
 
-    def judged(self, key: str) -> Callable[..., dict[int, judge.Verdict]]:
+    def judged(self, key: str) -> Callable[..., dict[int, float]]:
         known = self.unseen.get(key)
 
-        def read(*args: object) -> dict[int, judge.Verdict]:
+        def read(*args: object) -> dict[int, float]:
             found = judge.judged(*args)  # type: ignore[arg-type]
             if known is None:  # a development question, which no judge has seen
                 return found
-            return {row: dataclasses.replace(v, logit=known[row]) for row, v in found.items() if row in known}
+            return {row: known[row] for row in found if row in known}
 
         return read
 

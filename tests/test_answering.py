@@ -13,6 +13,7 @@ from qa.answering.facts import parts_of_year
 from qa.answering.followups import standalone
 from qa.answering.pipeline import gather
 from qa.answering.select import choose
+from qa.answering.sufficiency import of_another_time
 from qa.answering.verify import support
 from qa.documents.model import Document, Section
 from qa.retrieval.filters import Filters
@@ -113,6 +114,28 @@ def test_another_quarter_is_not_the_one_asked_for():
     assert judge(question, "In the first quarter of 2026 there were 3 million rides.").parts == 1.0
     assert judge(question, "In the fourth quarter of 2025 there were 3 million rides.").parts == 0.0
     assert parts_of_year("第二季度和上半年, Q3") == {"Q2", "H1", "Q3"}
+
+
+def test_half_a_year_is_not_the_whole_of_it_nor_half_a_month():
+    half = "Zhipu AI lost 2.4 billion yuan in the first half of 2025."
+    assert judge("What did Zhipu AI lose in the whole of 2025?", half).timely is False
+    assert judge("What did Zhipu AI lose in 2025?", half).timely
+    assert judge("What did Zhipu AI lose in the whole of 2025?", "Zhipu AI lost 5 billion yuan in 2025.").timely
+    assert judge("智谱2025年全年亏损多少？", "智谱2025年上半年亏损24亿元。").timely is False
+    assert parts_of_year("in the first half of January 2026 and the second half of 2025") == {"H2"}
+
+
+def test_what_is_sure_of_another_year_does_not_answer():
+    wanted = read("What was Zhipu's revenue in 2020?")
+    texts = ("Zhipu AI had a revenue of 124.5 million yuan in 2023.", "Zhipu AI was founded before 2020.")
+    other, right = (
+        Candidate(row, row, None, 0, 0, met(demands_of(wanted), text, surroundings(demands_of(wanted), "", text), lambda m: 0.0, [1.0]), {})
+        for row, text in enumerate(texts)
+    )
+    assert of_another_time([other], {})
+    assert of_another_time([other, right], {0: 1.0, 1: -2.0})
+    assert not of_another_time([other, right], {0: 1.0, 1: 0.5})
+    assert not of_another_time([right], {1: -9.0})
 
 
 def test_words_written_like_names_are_names():

@@ -63,16 +63,8 @@ def test_order_of_a_sentences_tokens_does_not_matter_but_which_they_are_does():
 )
 def test_a_near_miss_is_judged_worse_than_the_question_that_is_answered(searcher, answerable, near_miss):
     language = "zh" if "？" in answerable else "en"
-    best = [max(v.logit for v in judge_all(searcher, q, language)[1].values()) for q in (answerable, near_miss)]
+    best = [max(judge_all(searcher, q, language)[1].values()) for q in (answerable, near_miss)]
     assert best[0] > best[1] + 1
-
-
-def test_words_that_nothing_holds_are_told(searcher):
-    unheard, known = (
-        min(v.absent for v in judge_all(searcher, question)[1].values())
-        for question in ("Which zebra founded DeepSeek?", "Who founded DeepSeek?")
-    )
-    assert unheard > known + 0.2
 
 
 def test_marks_have_the_documented_shape(searcher):
@@ -88,7 +80,7 @@ def test_vectors_of_another_model_are_not_judged(searcher):
     assert judged(query, ranking, pool, searcher.snapshot, "another-model@0123456789abcdef") == {}
 
 
-def test_without_verdicts_the_order_stays():
+def test_without_logits_the_order_stays():
     ordered = [(2.0, object()), (1.0, object())]
     assert reorder(ordered, {}, "en") == ordered
 

@@ -16,12 +16,14 @@ from qa.answering.analysis import Analysis
 from qa.answering.facts import dates_of, months_of, parts_of_year, tokens_of, years_of
 from qa.text.glossary import Entry, Mention
 
+_WHOLE = re.compile(r"\b(?:(?:whole|all) of (?:19|20)\d\d|(?:whole|entire|full|calendar) year|full-year|annual)\b|全年", re.IGNORECASE)
 EVERYWHERE = frozenset({"China", "Washington"})
 """Names whose absence from a sentence means nothing: every document is about China, and a capital
 often stands for a government that the sentence calls by another name."""
 
 # How much a demand counts as met when not the sentence but its surroundings meet it.
 IN_HEADING, IN_PASSAGE = 0.8, 0.45
+TIMELY = 0.5  # from which a demand for a time counts as met
 
 
 _VERSION = re.compile(
@@ -63,7 +65,7 @@ class Demands:
     Attributes:
         names: names that the sentence must hold: entries of the glossary, versions of them, and words that are
             written like names and stand in no glossary; the sides of a comparison are optional.
-        years, months, parts: when; a bound such as "before 2023" demands nothing here.
+        years, months, parts: when; a bound such as "before 2023" demands nothing here; the part "whole" is a year as a whole.
         measures: terms of the glossary ("revenue", "market share") with their place in the question.
     """
 
@@ -99,6 +101,11 @@ class Met:
         """All demands together."""
         return self.identity * self.measures
 
+    @property
+    def timely(self) -> bool:
+        """Whether the sentence speaks of the time that is asked for, rather than of another one or of none."""
+        return min(self.years, self.months, self.parts) >= TIMELY
+
 
 def demands_of(analysis: Analysis) -> Demands:
     """Read the demands off a question."""
@@ -112,7 +119,7 @@ def demands_of(analysis: Analysis) -> Demands:
         names,
         frozenset() if bound else query.years,
         frozenset() if bound else months_of(query.text),
-        parts_of_year(query.text),
+        parts_of_year(query.text) or (frozenset({"whole"}) if _WHOLE.search(query.text) else frozenset()),
         measures,
     )
 
@@ -238,8 +245,10 @@ def _months(demands: Demands, sentence: str) -> float:
 
 
 def _parts(demands: Demands, sentence: str) -> float:
+    own = parts_of_year(sentence)
+    if "whole" in demands.parts:
+        return 0.0 if own else 1.0
     if demands.parts:
-        own = parts_of_year(sentence)
         return 1.0 if own & demands.parts else (0.0 if own else 0.3)
     # A quarter's figure does not answer a question on the year, but may stand beside one that does.
-    return 0.6 if demands.years and not demands.months and parts_of_year(sentence) else 1.0
+    return 0.6 if demands.years and not demands.months and own else 1.0

@@ -61,7 +61,9 @@ def covers(text: str, aspect: Entry | str | int) -> bool:
 
 
 PART_OF_YEAR = re.compile(
-    r"\b(?:(first|second|third|fourth|1st|2nd|3rd|4th)[- ](quarter|half)|(Q[1-4]|H[12])\b)|第([一二三四])季度|([上下])半年", re.IGNORECASE
+    r"\b(?:(first|second|third|fourth|1st|2nd|3rd|4th)[- ](quarter|half)(?! of (?:the month|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))"
+    r"|(Q[1-4]|H[12])\b)|第([一二三四])季度|([上下])半年",
+    re.IGNORECASE,
 )
 _ORDINAL = {
     "first": 1, "1st": 1, "一": 1, "上": 1, "second": 2, "2nd": 2, "二": 2, "下": 2, "third": 3, "3rd": 3, "三": 3,

@@ -41,7 +41,6 @@ LONGEST = 64  # tokens of a question or a sentence that are read
 UNJUDGED = 0.0
 """Logit of what could not be judged, in the middle between yes and no: a sentence that the model's limit cut off,
 or an index made by another model than the judge was trained on."""
-_UNLIKE, _LIKE = 0.3, 0.8  # cosines of token vectors: of unrelated words, and of words that say the same
 _RARITY = 8.0  # about the highest inverse document frequency in a corpus of some thousand passages
 
 
@@ -75,36 +74,6 @@ class Pairs:
     question: Floats
     marks: Floats
     sentences: tuple[Floats, ...]
-
-    def lacking(self) -> tuple[Floats, Floats, Floats]:
-        """Return what sentence, heading and passage together lack of the question's words.
-
-        Returns:
-            Each (sentences,), 0 to about 1: the rarity of the rarest word that they lack; the same where a word that they say in
-            other words counts less; and the share of all words that they lack, by rarity, in this sense.
-        """
-        held = self.marks[:, :, 2:5].max(axis=2)
-        rarity = self.marks[:, :, 5] * self.marks[:, :, 6]
-        absent: Floats = rarity * (1 - held)
-        unlike: Floats = absent * np.clip((_LIKE - self.marks[:, :, 1]) / (_LIKE - _UNLIKE), 0, 1)
-        return absent.max(axis=1), unlike.max(axis=1), unlike.sum(axis=1) / np.maximum(rarity.sum(axis=1), 1e-6)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the judge says of a sentence.
-
-    Attributes:
-        logit: of the probability that it answers.
-        absent: rarity of the rarest word of the question that sentence, heading and passage all lack, 0 to about 1.
-        unlike: the same where a word that they say in other words counts less.
-        uncovered: share of the question's words that they lack in this sense, by rarity.
-    """
-
-    logit: float = UNJUDGED
-    absent: float = 0.0
-    unlike: float = 0.0
-    uncovered: float = 0.0
 
 
 def pairs_of(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot) -> Pairs:
@@ -218,7 +187,7 @@ def shipped() -> Judge | None:
         return None
 
 
-def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, Verdict]:
+def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, float]:
     """Judge those candidates that can be judged.
 
     Args:
@@ -229,7 +198,7 @@ def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snap
         encoder: identity of the model that made the vectors; no other than the judge's own is read.
 
     Returns:
-        The verdict on each candidate, by its number.
+        The logit of the probability that a candidate answers, by its number.
     """
     judge = shipped()
     if judge is None or judge.encoder not in encoder:
@@ -239,5 +208,4 @@ def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snap
     if not known:
         return {}
     pairs = pairs_of(query, ranking, known, snapshot)
-    found = zip(judge.logits(pairs).tolist(), *(values.tolist() for values in pairs.lacking()), strict=True)
-    return {c.row: Verdict(*values) for c, values in zip(known, found, strict=True)}
+    return dict(zip([c.row for c in known], judge.logits(pairs).tolist(), strict=True))

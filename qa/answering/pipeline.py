@@ -18,13 +18,14 @@ from qa.answering.compose import compose
 from qa.answering.conflicts import superseded
 from qa.answering.disputes import disputes
 from qa.answering.evidence import Candidate, candidates
+from qa.answering.facts import parts_of_year, years_of
 from qa.answering.followups import standalone
 from qa.answering.judge import judged
 from qa.answering.missing import abstention_text, gap_of
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, reorder
 from qa.answering.spelling import Spelling
-from qa.answering.sufficiency import confidence_features, out_of_reach
+from qa.answering.sufficiency import confidence_features, of_another_time, out_of_reach
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
@@ -100,8 +101,20 @@ class Evidence:
     margin: float
 
 
-def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int) -> Evidence:
-    """Collect and choose evidence in one language, for each side of a comparison too."""
+def gather(
+    searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int, dated: bool = True
+) -> Evidence:
+    """Collect and choose evidence in one language, for each side of a comparison too.
+
+    Args:
+        searcher: searches the snapshot.
+        analysis: the question.
+        filters: the scope.
+        language: of the passages.
+        limit: most sentences of a plain answer.
+        dated: the times in the question are the user's own words, so that evidence of another time cannot answer; a time taken over
+            from the conversation may be misunderstood.
+    """
     query, snapshot = analysis.query, searcher.snapshot
     regime = regime_of(query.language, language)
     ranking = searcher.rank(query, filters, language)
@@ -112,14 +125,15 @@ def gather(searcher: Searcher, analysis: Analysis, filters: Filters, language: L
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
     ordered = order_candidates(pool, regime)
-    verdicts = judged(query, ranking, [c for _, c in ordered[:JUDGED]], snapshot, searcher.encoder)
-    ordered = reorder(ordered, verdicts, regime)
-    margin = model(regime).extra if verdicts else model(regime).unjudged_extra
+    logits = judged(query, ranking, [c for _, c in ordered[:JUDGED]], snapshot, searcher.encoder)
+    ordered = reorder(ordered, logits, regime)
+    margin = model(regime).extra if logits else model(regime).unjudged_extra
     chosen = choose(analysis, ordered, limit, margin)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0, margin)
-    features = confidence_features(analysis, chosen, pool, verdicts, snapshot)
-    certainty = 0.0 if out_of_reach(analysis, features, pool, snapshot, language) else confidence(features, regime)
+    features = confidence_features(analysis, chosen, pool, logits, snapshot)
+    unable = out_of_reach(analysis, features, pool, snapshot, language) or (dated and of_another_time(chosen, logits))
+    certainty = 0.0 if unable else confidence(features, regime)
     return Evidence(regime, ranking, ordered, chosen, features, certainty, margin)
 
 
@@ -159,9 +173,10 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
     complete = resolve(searcher, question, history, filters)
     analysis = analyse(searcher.reader.read(complete))
     clock.lap("analyse")
-    found = [gather(searcher, analysis, filters, analysis.language, limit)]
+    dated = years_of(complete) <= years_of(question) and parts_of_year(complete) <= parts_of_year(question)
+    found = [gather(searcher, analysis, filters, analysis.language, limit, dated)]
     if found[0].confidence < SURE:
-        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit))
+        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit, dated))
     evidence = prefer(found)
     clock.lap("retrieve")
     chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence

@@ -9,7 +9,6 @@ from qa.answering.accounts import levels
 from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate, latest_date
 from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
-from qa.answering.judge import Verdict
 from qa.answering.scoring import model, sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
@@ -24,13 +23,13 @@ def order_candidates(pool: Sequence[Candidate], regime: str) -> list[tuple[float
     return sorted(scored, key=lambda pair: (-round(pair[0], 6), pair[1].document.id, pair[1].start))
 
 
-def reorder(ordered: Sequence[tuple[float, Candidate]], verdicts: Mapping[int, Verdict], regime: str) -> list[tuple[float, Candidate]]:
+def reorder(ordered: Sequence[tuple[float, Candidate]], logits: Mapping[int, float], regime: str) -> list[tuple[float, Candidate]]:
     """Add what the judge says of the best candidates to their scores; the others count like the worst that it read."""
-    if not verdicts:
+    if not logits:
         return list(ordered)
     share = model(regime).judge
-    worst = min(v.logit for v in verdicts.values())
-    scored = [(score + share * (verdicts[c.row].logit if c.row in verdicts else worst), c) for score, c in ordered]
+    worst = min(logits.values())
+    scored = [(score + share * logits.get(c.row, worst), c) for score, c in ordered]
     return sorted(scored, key=lambda pair: (-round(pair[0], 6), pair[1].document.id, pair[1].start))
 
 

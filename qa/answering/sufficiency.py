@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qa.answering.analysis import Analysis
-from qa.answering.demands import Name, Version, demands_of
+from qa.answering.demands import IN_PASSAGE, Name, Version, demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import names_entry, tokens_of
-from qa.answering.judge import Verdict
+from qa.answering.judge import UNJUDGED
 from qa.index.snapshot import Snapshot
 from qa.text.language import has_cjk
 
-_UNREAD = Verdict()
 _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of a thousand passages
 
 FEATURES = (
     "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown", "years", "months", "parts", "measures", "identity",
     "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "several",
 )  # fmt: skip
-JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several", "absent", "unlike", "uncovered")
+JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several")
+
+
+_SURER = 2.0  # logits by which the judge is clearly surer
 
 
 def confidence_features(
     analysis: Analysis,
     chosen: Sequence[Candidate],
     pool: Sequence[Candidate],
-    verdicts: Mapping[int, Verdict],
+    logits: Mapping[int, float],
     snapshot: Snapshot,
 ) -> dict[str, float]:
     """Describe chosen evidence.
@@ -72,23 +74,19 @@ def confidence_features(
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
         "several": several,
-        **(_judged(verdicts, chosen, several) if verdicts else {}),
+        **(_judged(logits, chosen, several) if logits else {}),
     }
 
 
-def _judged(verdicts: Mapping[int, Verdict], chosen: Sequence[Candidate], several: float) -> dict[str, float]:
-    read = [verdicts.get(c.row, _UNREAD) for c in chosen]
-    surest = max(read, key=lambda v: v.logit)
-    logits = sorted((v.logit for v in verdicts.values()), reverse=True)
+def _judged(logits: Mapping[int, float], chosen: Sequence[Candidate], several: float) -> dict[str, float]:
+    read = [logits.get(c.row, UNJUDGED) for c in chosen]
+    best = sorted(logits.values(), reverse=True)[:3]
     return {
-        "judge": surest.logit,
-        "judge_first": read[0].logit,
-        "judge_top": logits[0],
-        "judge_mean": sum(logits[:3]) / len(logits[:3]),
-        "judge_several": several * surest.logit,
-        "absent": surest.absent,
-        "unlike": surest.unlike,
-        "uncovered": surest.uncovered,
+        "judge": max(read),
+        "judge_first": read[0],
+        "judge_top": best[0],
+        "judge_mean": sum(best) / len(best),
+        "judge_several": several * max(read),
     }
 
 
@@ -110,7 +108,21 @@ def out_of_reach(
             return True
     if language == analysis.language:
         return features["near_coverage"] < _LEAST_COVERAGE[language]
-    return not analysis.query.mentions
+    # English documents say nearly all that Chinese ones do: a Chinese sentence without the very names and times hardly ever answers.
+    return not analysis.query.mentions or (language == "zh" and features["identity"] <= IN_PASSAGE)
+
+
+def of_another_time(chosen: Sequence[Candidate], logits: Mapping[int, float]) -> bool:
+    """Tell whether what answers best speaks of another year, month or part of a year than the question.
+
+    So it is if no chosen sentence meets the demand, or if the judge is clearly surer of one that doesn't: the sentence of the
+    right time then says something else.
+    """
+    timed = [c for c in chosen if c.met.timely]
+    if not timed or len(timed) == len(chosen):
+        return not timed
+    surest, of_time = (max(logits.get(c.row, UNJUDGED) for c in some) for some in (chosen, timed))
+    return surest - of_time >= _SURER
 
 
 def _body(candidate: Candidate, snapshot: Snapshot) -> str:
