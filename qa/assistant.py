@@ -189,7 +189,8 @@ class Assistant(OwnDocuments, Researching):
         """Return the question, checked, and the last questions before it."""
         clean = check_question(question, self.settings.max_question_chars)
         asked = [h.question if isinstance(h, Answer) else h if isinstance(h, str) else str(h["question"]) for h in history]
-        return clean, asked[-8:]
+        # One that is too long to be asked has not been, and nothing refers to it.
+        return clean, [h for h in asked[-8:] if len(h) <= self.settings.max_question_chars]
 
     def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
         """Return the k best passages, best first.

@@ -75,7 +75,9 @@ class TokenSupport:
 
 def _content_tokens(text: str, offsets: NDArray[np.int32], snapshot: Snapshot) -> tuple[NDArray[np.int64], Floats]:
     """Return the numbers of the tokens that belong to words with meaning, and the rarity of these words."""
-    words = {place: text[start:end].lower() for start, end in word_spans(text) for place in range(start, end)}
+    words: dict[int, str] = {}
+    for start, end in word_spans(text):
+        words |= dict.fromkeys(range(start, end), text[start:end].lower())
     numbers, idf = [], []
     for i, start in enumerate(offsets[:, 0].tolist()):
         word = words.get(start, "")
