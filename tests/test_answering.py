@@ -1,21 +1,23 @@
 """How a question is read and how sentences are judged, without a model."""
 
+from dataclasses import replace
+
 import pytest
 
 from qa.answering.accounts import told
 from qa.answering.analysis import Period, analyse
 from qa.answering.comparison import compare
-from qa.answering.conflicts import disagreement, rivals, superseded
+from qa.answering.conflicts import conflict, disagreement, rivals, superseded
 from qa.answering.demands import Version, demands_of, met, surroundings, unknown_names
 from qa.answering.disputes import disputes
 from qa.answering.evidence import FEATURES, Candidate
-from qa.answering.facts import parts_of_year
+from qa.answering.facts import parts_of_year, quantities_of
 from qa.answering.followups import standalone
 from qa.answering.pipeline import gather
 from qa.answering.select import choose
 from qa.answering.sufficiency import of_another_time
 from qa.answering.verify import support
-from qa.documents.model import Document, Section
+from qa.documents.model import Document, Reference, Section, Source
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import QueryReader
 from qa.text.glossary import Entry, Glossary
@@ -210,6 +212,21 @@ def test_a_sentence_that_says_that_accounts_differ_is_a_conflict():
     pair = told(candidate("The date is reported differently: one site has 29 January 2026, others have 2 February 2026.", 1), dated=True)
     assert [q.value for q in pair] == [20260129, 20260202]
     assert told(candidate("Exports rose from 50,000 in May to 60,000 in June.", 1)) == ()
+
+
+def test_who_counted_is_primary_unless_it_tells_both_values():
+    source = Source(publisher="IDC", title="Shipments", date="2026", url="https://example.org")
+
+    def sourced(text, row):
+        found = candidate(text, row)
+        document = found.document.model_copy(update={"sources": (source,), "references": (Reference(offset=len(text), source=0),)})
+        return replace(found, document=document)
+
+    one, other = sourced("IDC counted 812,000 chips.", 1), sourced("A blog counted 700,000 chips.", 5)
+    both = sourced("The number is given as 812,000 by IDC and as 700,000 by a blog.", 9)
+    values = [quantities_of(c.text)[0] for c in (one, other)]
+    assert [v.note for v in conflict("chips", [(one, 1, values[0]), (other, 2, values[1])]).values] == ["primary", ""]
+    assert [v.note for v in conflict("chips", [(both, 1, q) for q in quantities_of(both.text)]).values] == ["", ""]
 
 
 def test_rivals_are_the_same_quantity_at_the_same_time():

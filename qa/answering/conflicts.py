@@ -120,6 +120,7 @@ def conflict(what: str, values: Sequence[tuple[Candidate, int, Quantity]]) -> Co
     """Present the values that disagree, each with its date and citation, and which is newer or primary."""
     dates = [speaks_for(c) for c, _, _ in values]
     newest = max(dates)
+    rows = [c.row for c, _, _ in values]
     several = len({d[:4] for d in dates}) > 1 or len({d[:7] for d in dates if len(d) > 4}) > 1
     return Conflict(
         what=flat(what),
@@ -129,18 +130,18 @@ def conflict(what: str, values: Sequence[tuple[Candidate, int, Quantity]]) -> Co
                 unit="" if quantity.kind in ("count", "date", "year") else quantity.unit,
                 date=date,
                 citation=number,
-                note=_note(candidate, several and date == newest and dates.count(newest) == 1),
+                note=_note(candidate, rows.count(candidate.row) == 1, several and date == newest and dates.count(newest) == 1),
             )
             for (candidate, number, quantity), date in zip(values, dates, strict=True)
         ),
     )
 
 
-def _note(candidate: Candidate, newest: bool) -> Literal["", "newer", "primary"]:
+def _note(candidate: Candidate, alone: bool, newest: bool) -> Literal["", "newer", "primary"]:
     sources = candidate.document.sources_of(candidate.start, candidate.end)
     words = tokens_of(candidate.text)
-    # Who counted it says so: the publisher of the source is named in the sentence.
-    if any(tokens_of(s.publisher) and tokens_of(s.publisher) <= words for s in sources):
+    # Who counted it says so: the publisher of the source is named in the sentence. One that gives both values may have it from others.
+    if alone and any(tokens_of(s.publisher) and tokens_of(s.publisher) <= words for s in sources):
         return "primary"
     return "newer" if newest else ""
 
