@@ -56,7 +56,8 @@ def test_a_cold_process_answers_with_nothing_but_the_answer(shared_corpus, model
 
 def test_a_build_is_interrupted_without_a_traceback_and_without_loss(corpus, index, tmp_path):
     code = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it starts in the background
 sys.path.insert(0, sys.argv[1])
 import qa.assistant, qa.cli, qa.embedding, samples
 
