@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, quantities_of
@@ -144,7 +145,8 @@ def days_between(a: Quantity, b: Quantity) -> float:
     return abs(count[0] - count[1])
 
 
-def days(text: str) -> list[Quantity]:
+@lru_cache(maxsize=50_000)
+def days(text: str) -> tuple[Quantity, ...]:
     """Return the dates of a sentence in order, quarters and those whose year stands elsewhere in it too."""
     found = list(dates_of(text))
     known = found[:]
@@ -163,10 +165,11 @@ def days(text: str) -> list[Quantity]:
         day = int(group["alone"] or group["d1"] or group["d3"] or 0)
         if 1 <= month <= 12 and day <= 31:
             found.append(Quantity(*match.span(), "date", year * 10_000 + month * 100 + day, ""))
-    return sorted(found, key=lambda d: d.start)
+    return tuple(sorted(found, key=lambda d: d.start))
 
 
-def levels(text: str) -> list[Quantity]:
+@lru_cache(maxsize=50_000)
+def levels(text: str) -> tuple[Quantity, ...]:
     """Return the quantities of a sentence that are no part of a name or a date, nor tell by how much something changed.
 
     A range ("3.5 to 5 billion yuan") is one value, that of its lower end.
@@ -190,7 +193,7 @@ def levels(text: str) -> list[Quantity]:
         inside = _PART_OF_NAME.search(before[-1:]) is not None and _VERSION_OR_DAY.match(text[quantity.start :]) is not None
         if not is_month(quantity.unit) and not named and not inside and not _CHANGE.search(before[-20:]):
             found.append(quantity)
-    return sorted(found, key=lambda q: q.start)
+    return tuple(sorted(found, key=lambda q: q.start))
 
 
 def _in_words(text: str) -> list[Quantity]:

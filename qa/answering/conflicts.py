@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from qa.answering.accounts import DIFFERS, comparable, factor, levels, rounded
@@ -53,8 +54,8 @@ def rivals(best: Candidate, pool: Sequence[Candidate], neighbours: bool = True) 
         neighbour = neighbours and other.passage == best.passage and abs(other.row - best.row) == 1
         said = neighbour and any(p.search(t) for p in (DIFFERS, _DIFFERS_FROM) for t in (other.text, best.text))
         same_time = bool(when) and {d.value for d in dates_of(other.text)} == when
-        alike = same_time and _alike(best, other) >= ALIKE and other.met.product >= best.met.product
-        if alike or (said and _alike(best, other) >= NEIGHBOURS):
+        near = same_time and alike(best, other) >= ALIKE and other.met.product >= best.met.product
+        if near or (said and alike(best, other) >= NEIGHBOURS):
             found.append((other, *pair))
     return found
 
@@ -104,7 +105,7 @@ def superseded(chosen: Sequence[Candidate]) -> dict[int, int]:
     for i, old in enumerate(chosen):
         for j, new in enumerate(chosen):
             older = 0 < _until(old) < _until(new) and (i not in newer or _until(chosen[newer[i]]) < _until(new))
-            if older and _pair(old, new, APART * 3) and _alike(old, new) >= OUTDATES:
+            if older and _pair(old, new, APART * 3) and alike(old, new) >= OUTDATES:
                 newer[i] = j
     return newer
 
@@ -146,7 +147,8 @@ def _note(candidate: Candidate, alone: bool, newest: bool) -> Literal["", "newer
     return "newer" if newest else ""
 
 
-def _alike(one: Candidate, other: Candidate) -> float:
+def alike(one: Candidate, other: Candidate) -> float:
+    """Return the share of words in common, of the sentence with fewer."""
     here, there = _words(one.text), _words(other.text)
     return len(here & there) / min(len(here), len(there)) if here and there else 0.0
 
@@ -166,5 +168,6 @@ def _pair(best: Candidate, other: Candidate, apart: float = APART) -> tuple[Quan
     return None
 
 
+@lru_cache(maxsize=50_000)
 def _words(text: str) -> frozenset[str]:
     return frozenset(t for t in tokens_of(text) if not t[0].isdigit())

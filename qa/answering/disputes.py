@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from qa.answering.accounts import DAYS_APART, DIFFERS, TOLD_APART, comparable, days, days_between, factor, levels, told
 from qa.answering.analysis import Analysis
 from qa.answering.answer import Conflict
-from qa.answering.conflicts import conflict, disagreement, rivals
+from qa.answering.conflicts import alike, conflict, disagreement, rivals
 from qa.answering.evidence import Candidate
 from qa.answering.expected import expected_of
-from qa.answering.facts import tokens_of, years_of
+from qa.answering.facts import years_of
 from qa.answering.select import MANY, same
 from qa.text.quantities import Quantity
 
@@ -191,12 +191,12 @@ class _Search:
         explicit = DIFFERS.search(candidate.text) is not None
         follows = candidate.passage == best.passage and abs(candidate.row - best.row) <= 2
         bare = self.dated and not any(q.value % 10_000 for q in values)  # a year is soon shared
-        if _alike(candidate, best) < (0.0 if explicit and follows else ON_SUBJECT / 2 if explicit and not bare else ON_SUBJECT):
+        if alike(candidate, best) < (0.0 if explicit and follows else ON_SUBJECT / 2 if explicit and not bare else ON_SUBJECT):
             return False
         sure = [c for c in self.chosen[:2] if c is best or c.features["coverage"] >= AS_GOOD * best.features["coverage"]]
         given = {q.value for c in sure if c is not candidate for q in self._values(c)}
         years = {v for v in given if self.dated and not v % 10_000}  # a year is given, and the sentence tells of months
-        year_given = _alike(candidate, best) >= ON_SUBJECT and any(q.value // 10_000 * 10_000 in years for q in values)
+        year_given = alike(candidate, best) >= ON_SUBJECT and any(q.value // 10_000 * 10_000 in years for q in values)
         return year_given or any(q.value in given for q in values)
 
     def _versions(self, candidate: Candidate) -> bool:
@@ -224,7 +224,7 @@ class _Search:
         known = {q.value for q in self._values(candidate)}
         for other in (*before, *self.chosen):
             least = ON_SUBJECT / 2 if other in before else ON_SUBJECT if self._same_years(other, candidate) else 1.0
-            if other.row != candidate.row and _alike(other, candidate) >= least and self._versions(other):
+            if other.row != candidate.row and alike(other, candidate) >= least and self._versions(other):
                 fitting = (q for q in self._values(other) if q.value not in known and any(self._rival(q, v) for v in values))
                 first = next(fitting, None)
                 if first is not None:
@@ -249,9 +249,3 @@ class _Search:
         found = [(there, own, other) for there, own, other in rivals(best, self.pool, self.analysis.disputed) if own == first][:2]
         found = [f for f in found if f[0] in self.chosen or not any(same(f[0], c) for c in self.chosen[1:])]
         return [(best, found[0][1]), *((there, other) for there, _, other in found)] if found else []
-
-
-def _alike(one: Candidate, other: Candidate) -> float:
-    """Return the share of words in common, of the sentence with fewer."""
-    here, there = (frozenset(t for t in tokens_of(c.text) if not t[0].isdigit()) for c in (one, other))
-    return len(here & there) / min(len(here), len(there)) if here and there else 0.0

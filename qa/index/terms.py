@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from qa.index.lexical import LexicalIndex
 
-SMALL, KEPT = 32_768, 2048
-"""Texts up to which the last terms stay in memory with their weights, and how many terms: questions share words."""
+SMALL, KEPT = 32_768, 8192
+"""Texts up to which the last terms stay in memory with their weights, and how many terms: questions share words, and one has up to a
+hundred with its translations."""
 
 
 @lru_cache(maxsize=200_000)
@@ -47,7 +48,8 @@ def prepare(index: LexicalIndex, terms: Iterable[str]) -> None:
     missing = [t for t in dict.fromkeys(terms) if t not in index.kept]
     if index.offsets[-1] > SMALL or not missing:
         return
-    for old in list(index.kept)[: max(0, len(index.kept) + len(missing) - KEPT)]:
+    over = len(index.kept) + len(missing) - KEPT
+    for old in list(index.kept)[:over] if over > 0 else ():
         index.kept.pop(old, None)
     index.kept |= _weigh(index, missing)
 
