@@ -14,7 +14,7 @@ from qa.answering.evidence import FEATURES, Candidate
 from qa.answering.facts import parts_of_year, quantities_of
 from qa.answering.followups import standalone
 from qa.answering.pipeline import gather
-from qa.answering.select import choose
+from qa.answering.select import choose, without_repeats
 from qa.answering.sufficiency import of_another_time
 from qa.answering.verify import support
 from qa.documents.model import Document, Reference, Section, Source
@@ -270,6 +270,16 @@ def test_an_older_value_of_the_same_quantity_is_outdated():
     newer = "China had 515 million users of generative AI in June 2025, CNNIC said."
     other = "DeepSeek had 97 million users abroad in March 2026."
     assert superseded(chosen(older, newer, other)) == {0: 1}
+
+
+def test_a_sentence_whose_figures_and_dates_stand_above_is_left_out():
+    first = "The lead fell to 0.3 percentage points at the end of 2024 from 17.5 points at the end of 2023."
+    again = "The lead thus shrank from 17.5 to 0.3 percentage points."
+    dated = "The lead fell from 17.5 to 0.3 percentage points by May 2025."
+    single = "The lead was 0.3 percentage points."
+    other = "Of the 17.5 million chips every third, or 0.3, was sold abroad."
+    kept = without_repeats(chosen(first, again, dated, single, other))
+    assert [c.text for c in kept] == [first, dated, single, other]
 
 
 def test_accounts_side_by_side_are_told():

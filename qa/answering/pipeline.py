@@ -23,7 +23,7 @@ from qa.answering.followups import standalone
 from qa.answering.judge import judged
 from qa.answering.missing import abstention_text, gap_of
 from qa.answering.scoring import confidence, model, regime_of
-from qa.answering.select import choose, order_candidates, reorder
+from qa.answering.select import choose, order_candidates, reorder, without_repeats
 from qa.answering.spelling import Spelling
 from qa.answering.sufficiency import confidence_features, of_another_time, out_of_reach
 from qa.index.snapshot import Snapshot
@@ -203,6 +203,7 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
             kind=analysis.kind,
             timings_ms=clock.total(),
         )
+    chosen = without_repeats(chosen)
     conflicts = disputes(analysis, chosen, ordered, evidence.margin)
     score_of = {c.row: s for s, c in ordered}
     best = ordered[0][0]

@@ -12,6 +12,7 @@ from qa.answering.facts import covers, dates_of, quantities_of, tokens_of
 from qa.answering.scoring import model, sentence_score
 
 DUPLICATE = 0.72  # share of tokens in common from which two sentences say the same
+RELATED = 0.3  # the same where one has no figure and no date that the other lacks
 _PERIOD = re.compile(r"(?:19|20)\d\d(?:年[初中底末年]*)?\s*(?:[-–—~]|to|and|through|until|至|到)\s*(?:19|20)\d\d", re.IGNORECASE)
 PAIRED = 6  # best sentences for each side of a comparison, of which two with like figures are taken
 MANY = 5  # most sentences of a list, an explanation or a development over time
@@ -122,9 +123,30 @@ def _over_time(analysis: Analysis, ordered: Sequence[tuple[float, Candidate]], l
     return sorted(chosen, key=lambda c: (latest_date(c), c.document.id, c.start))
 
 
+def without_repeats(chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Leave out sentences that give several figures, of which one above gives each, with the same dates."""
+    kept: list[Candidate] = []
+    for candidate in chosen:
+        if not any(_repeats(candidate, other) for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _repeats(candidate: Candidate, other: Candidate) -> bool:
+    figures, others = ({q.value for q in quantities_of(c.text)} for c in (candidate, other))
+    days, its_days = ({d.value for d in dates_of(c.text)} for c in (candidate, other))
+    # One figure may be that of two things, several hardly ever are. Units may differ: after "percentage points" follow mere "points".
+    return len(figures) > 1 and figures <= others and days <= its_days and _alike(candidate, other) >= RELATED
+
+
 def same(a: Candidate, b: Candidate) -> bool:
-    """Tell whether two sentences say the same: mostly the same words, or the same figures and names."""
+    """Tell whether two sentences say the same, in mostly the same words."""
+    return _alike(a, b) >= DUPLICATE
+
+
+def _alike(a: Candidate, b: Candidate) -> float:
+    """Return the share of tokens in common, of the sentence with fewer."""
     one, other = tokens_of(a.text), tokens_of(b.text)
     if not one or not other:
-        return a.text == b.text
-    return len(one & other) / min(len(one), len(other)) >= DUPLICATE
+        return float(a.text == b.text)
+    return len(one & other) / min(len(one), len(other))
