@@ -49,7 +49,7 @@ MOST_REFUSED = 0.04
 CONFIDENCE_FEATURES = (*UNJUDGED_FEATURES, *JUDGED_FEATURES)
 DIFFERING = {"worst_unmet", "unknown", "low_coverage", "low_cosine", "low_identity"}
 AGREEING = set(CONFIDENCE_FEATURES) - DIFFERING - {"several", "judge_several"}
-OFF_TOPIC = 4.0  # what a training question on another subject counts: there are four times as many among the development questions
+OFF_TOPIC = 4.0  # what a training question on another subject counts: for each near miss there are four times as many in the development split
 ROUNDS = 3  # of scaling confidences, which decide from which language an answer is taken
 UNJUDGED_EXTRA = 0.75  # without the judge scores lie closer together
 SHARES = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
@@ -311,8 +311,8 @@ class Answers:
         self.first = np.asarray([[e[3] for e in entry] for _, entry in rows])
         self.weight = np.ones(len(rows))
         near = np.asarray([not q.answerable and getattr(q, "why", "") != "off_topic" for q, _ in rows])
-        for group, like_it in ((near, True), (~near & ~self.answerable, False)) if like else ():
-            wanted = sum(not q.answerable and q.near_miss == like_it for q in like) / sum(q.answerable for q in like)
+        for group, near_miss in ((near, True), (~near & ~self.answerable, False)) if like else ():
+            wanted = sum(not q.answerable and q.near_miss == near_miss for q in like) / sum(q.answerable for q in like)
             self.weight[group] = wanted * self.answerable.sum() / group.sum()
 
     def figures(self, thresholds: dict[str, float]) -> dict[str, float]:

@@ -124,7 +124,7 @@ class Assistant(OwnDocuments, Researching):
         Args:
             question: in English or Chinese.
             history: the conversation so far, oldest first: questions, answers, or mappings with
-                the key "question".
+                the key "question". One that is longer than a question may be is left out.
             filters: the scope.
             llm: a language model writes the answer and every sentence is checked: "PROVIDER" or
                 "PROVIDER:MODEL", or one that ``language_model`` returned. A model that fails
@@ -189,7 +189,6 @@ class Assistant(OwnDocuments, Researching):
         """Return the question, checked, and the last questions before it."""
         clean = check_question(question, self.settings.max_question_chars)
         asked = [h.question if isinstance(h, Answer) else h if isinstance(h, str) else str(h["question"]) for h in history]
-        # One that is too long to be asked has not been, and nothing refers to it.
         return clean, [h for h in asked[-8:] if len(h) <= self.settings.max_question_chars]
 
     def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from samples import CASES, DOCUMENTS, HashEmbedder
 
 import qa
+from qa.answering.analysis import analyse
+from qa.answering.pipeline import gather
 from qa.answering.question import check_question
 from qa.errors import BadQuestion, UnknownDocument
 
@@ -303,3 +305,22 @@ def test_questions_at_once_get_the_answers_that_they_get_one_by_one(assistant, m
     finally:
         sys.setswitchinterval(interval)
     assert together == alone
+
+
+def test_another_version_of_a_model_is_not_answered(assistant):
+    assert not assistant.ask("When did Tencent present Hunyuan Turbo S?").abstained
+    answer = assistant.ask("When did Tencent present Hunyuan Turbo S 9.5?")
+    assert answer.abstained
+    assert any("9.5" in part for part in answer.missing)
+
+
+def test_an_overlong_text_in_the_conversation_is_no_question_before(assistant):
+    long = "When did Alibaba release QwQ-32B?" + " really" * assistant.settings.max_question_chars
+    assert assistant.ask("And Baidu?", history=[long]).standalone_question == "And Baidu?"
+
+
+def test_a_time_from_the_conversation_may_be_misunderstood(assistant):
+    searcher = assistant._searcher
+    analysis = analyse(searcher.reader.read("How small was the MMLU gap in 2016?"))
+    own, carried = (gather(searcher, analysis, qa.Filters(), "en", 3, dated) for dated in (True, False))
+    assert own.confidence == 0 < carried.confidence

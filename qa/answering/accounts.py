@@ -23,7 +23,7 @@ DIFFERS = re.compile(
     r"(?:below|above|than) .{3,40}'s (?:own )?(?:figure|count|estimate|number|value|base case|forecast|projection)|"
     r"(?:varies|vary|varied|differs?) (?:between|by|with|from)|is not (?:settled|certain)|also (?:circulates?|appears?)|"
     r"(?:sources|accounts|reports|media|estimates|figures|guides|summaries|tables|counts|polls|forecasts) "
-    r"(?:slightly |widely )?(?:disagree|differ|do not (?:agree|match|tally|fit))|spread widely|"
+    r"(?:slightly |widely )?(?:disagree|differ|do not (?:agree|match|tally|fit))|(?:forecasts|estimates) .{0,40}\bspread widely|"
     r"two (?:[\w-]+ ){0,2}(?:figures|values|numbers|rates|totals|counts|scores) (?:circulate|for|are (?:given|quoted|reported))|"
     r"the (?:date|day|figure|number|value) given by|"
     r"(?:accounts|reports|estimates) of .{3,60} differ|(?:other|different) (?:estimates|figures|counts|accounts)|widely differing|disputed|"

@@ -59,13 +59,14 @@ _PAIR = re.compile(
 )
 # Questions that ask how accounts differ: "what do A and B each say", "two different years", "媒体给的数字一致吗".
 _DISPUTED = re.compile(
-    r"\b(?:disagree\w*|conflict(?:s|ing)?|contradict\w*|circulat\w+|disputed?|rival|competing|two different|float around|"
-    r"two (?:[\w-]+ ){0,2}(?:figures|numbers|values|dates|years|counts|rates|marks|scores|totals|prices|shares|versions|accounts)|"
+    r"\b(?:disagree\w*|conflict(?:s|ing)?|contradict\w*|circulat\w+|disputed?|two different|float around|"
+    r"(?:(?:which|what) (?:two|rival|competing)|why .{0,16}\btwo) (?:[\w-]+ ){0,2}(?:figures|numbers|values|dates|counts|rates|marks|scores|totals)|"
+    r"(?:which|what) two (?:\w+ )?years|"
     r"different (?:figures|numbers|values|dates|accounts|estimates|counts)|"
     r"(?:sources|reports|accounts|media|estimates|figures|numbers|they) (?:seem to |appear to )?(?:differ|vary|agree|concur|tally)|(?:^|[,;] (?:and )?|\band )do(?:es)? .+ (?:agree|concur|tally)\b|according to (?:the )?various|(?:does|do)n.t (?:seem to )?agree|"
     r"each (?:say|report|give|count|put|estimate)|(?:which|what) (?:is|are) (?:right|correct|they))\b"
     r"|\bwhat (?:did|do|does) .+ and (?:what )?(?:did|do|does) .+ (?:say|count|reckon|estimate|report|give)\b"
-    r"|[两几]种(?:不同(?:的)?)?(?:说法|数字)|两个(?:不同(?:的)?)?(?:数|年份|日期|说法)|不同(?:的)?说法|(?:各家|报道|媒体|各方).{0,4}怎么说|数字不一|有[何啥什哪].{0,2}不同|说法(?:不一|一致|有)|一致吗|一样吗|相同吗|是否(?:一致|相同|一样)|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|差在哪|哪个(?:数字|数|说法|对)|[两几]个数|到底|究竟",
+    r"|[两几]种(?:不同(?:的)?)?(?:说法|数字)|两个(?:不同(?:的)?)?(?:数(?![据学码])|年份|日期|说法)|不同(?:的)?说法|(?:各家|报道|媒体|各方).{0,4}怎么说|数字不一|有[何啥什哪].{0,2}不同|说法(?:不一|一致|有)|一致吗|一样吗|相同吗|是否(?:一致|相同|一样)|不一致|不同机构|不同(?:来源|媒体|报道|统计|数字)|出入|矛盾|差在哪|哪个(?:数(?![据学码])|说法|(?:才)?对(?=[？?]|$))|几个数(?![据学码])|到底|究竟",
     re.IGNORECASE,
 )
 

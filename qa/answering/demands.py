@@ -16,6 +16,7 @@ from qa.answering.analysis import Analysis
 from qa.answering.facts import dates_of, months_of, parts_of_year, tokens_of, years_of
 from qa.text.glossary import Entry, Mention
 
+# A year as a whole.
 _WHOLE = re.compile(r"\b(?:(?:whole|all) of (?:19|20)\d\d|(?:whole|entire|full|calendar) year|full-year|annual)\b|全年", re.IGNORECASE)
 EVERYWHERE = frozenset({"China", "Washington"})
 """Names whose absence from a sentence means nothing: every document is about China, and a capital
@@ -24,8 +25,7 @@ often stands for a government that the sentence calls by another name."""
 # How much a demand counts as met when not the sentence but its surroundings meet it.
 IN_HEADING, IN_PASSAGE = 0.8, 0.45
 TIMELY = 0.5  # from which a demand for a time counts as met
-
-
+# A number behind a name, unless it counts something.
 _VERSION = re.compile(
     r"[\s-]?[Vv]?(?!(?:19|20)\d\d(?![\d.]))(\d{1,4}(?:\.\d+)*)(?![\d%]|\.\d|,\d|[-–—~]\d|\s?[年月日号亿万千百个款项家台倍分元次人名位篇种天周小层期轮岁块张])"
     r"(?!\s?(?:thousand|million|billion|trillion|percent|per|times|users|models|versions|papers|people|points|days|weeks|months|years|hours|or|to)\b)"
@@ -39,11 +39,6 @@ class Version:
 
     entry: Entry
     number: str
-
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """The number alone: it is the name that is known."""
-        return (self.number,)
 
     def named_in(self, text: str) -> bool:
         """Tell whether a text names the entry and this number, a short one right behind the name ("950, 960 and 970")."""

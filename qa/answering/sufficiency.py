@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from qa.answering.analysis import Analysis
-from qa.answering.demands import IN_PASSAGE, Name, Version, demands_of
+from qa.answering.demands import IN_PASSAGE, Version, demands_of
 from qa.answering.evidence import Candidate, concept_tokens
 from qa.answering.facts import names_entry, tokens_of
 from qa.answering.judge import UNJUDGED
 from qa.index.snapshot import Snapshot
+from qa.text.glossary import Entry
 from qa.text.language import has_cjk
 
 _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of a thousand passages
@@ -19,8 +20,6 @@ FEATURES = (
     "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "several",
 )  # fmt: skip
 JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several")
-
-
 _SURER = 2.0  # logits by which the judge is clearly surer
 
 
@@ -35,7 +34,7 @@ def confidence_features(
 
     Returns:
         FEATURES, each near 0 to 1, and 1 where nothing is demanded; where the judge has read anything also
-        JUDGED_FEATURES, logits but for the last.
+        JUDGED_FEATURES, logits.
     """
     # Where an answer needs several statements, one alone is judged as a part of it.
     several = float(bool(analysis.aspects) or analysis.disputed or analysis.kind in ("list", "change", "comparison"))
@@ -99,9 +98,9 @@ def out_of_reach(
     hold next to nothing of the question, or if nothing in it can be put into the other language.
     """
     names = demands_of(analysis).names
-    if any(not _occurs(name, snapshot) for name in names):
-        return True
     versions = [name for name in names if isinstance(name, Version)]
+    if any(not _occurs(name, snapshot) for name in names if not isinstance(name, Version)):
+        return True
     if versions:
         texts = {c.passage: f"{c.document.title} {snapshot.passages[c.passage].heading} {_body(c, snapshot)}" for c in pool}.values()
         if not all(any(map(version.named_in, texts)) for version in versions):
@@ -130,7 +129,7 @@ def _body(candidate: Candidate, snapshot: Snapshot) -> str:
     return candidate.document.text[passage.start : passage.end]
 
 
-def _occurs(name: Name, snapshot: Snapshot) -> bool:
+def _occurs(name: Entry | str, snapshot: Snapshot) -> bool:
     """Tell whether all words of some form of a name occur in the documents."""
     forms = (name,) if isinstance(name, str) else name.forms
     return any(all(t in snapshot.words for t in tokens_of(form)) for form in forms if tokens_of(form))
