@@ -6,6 +6,9 @@ answer must hold, as written there). Without one: ``documents`` are the nearest,
 nothing in the corpus supports, and ``why``: another year, period or name than the corpus has, an attribute or a relation that it does not
 state, another scope, or another subject. They were written document by document without a look at the judged questions; whatever came close
 to one of those, by its words or by its answer, was taken out.
+
+In ``answering_pairs_en.jsonl`` and ``answering_pairs_zh.jsonl`` each question with an answer is followed by one without, in the same
+words but for one: what tells them apart is the evidence, not how the question is put.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from qa.answering.evidence import Candidate
 from qa.answering.facts import dates_of, names_entry, quantities_of
 from qa.text.glossary import Glossary
 
-FILES = tuple(Path(__file__).with_name(f"answering_train_{language}.jsonl") for language in ("en", "zh"))
+FILES = tuple(Path(__file__).with_name(f"answering_{name}_{language}.jsonl") for name in ("train", "pairs") for language in ("en", "zh"))
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class TrainingQuestion:
     why: str = ""
     history: tuple[str, ...] = ()
     cross_lingual: bool = False
+    pair: int = -1
+    """Number of its pair, -1 outside of the pairs."""
 
     @property
     def answerable(self) -> bool:
@@ -73,7 +78,8 @@ def holds(text: str, answer: str, glossary: Glossary) -> bool:
 
 def load_training(glossary: Glossary, files: Sequence[Path] = FILES) -> list[TrainingQuestion]:
     """Read the training questions."""
-    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [(json.loads(line), "pairs" in file.name) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    first = next((n for n, (_, paired) in enumerate(rows) if paired), 0)
     return [
         TrainingQuestion(
             f"train-{n}",
@@ -84,6 +90,8 @@ def load_training(glossary: Glossary, files: Sequence[Path] = FILES) -> list[Tra
             tuple(r.get("answers", ())),
             glossary,
             r.get("why", ""),
+            # Both of a pair stand next to each other, and both files have whole pairs.
+            pair=(n - first) // 2 if paired else -1,
         )
-        for n, r in enumerate(rows)
+        for n, (r, paired) in enumerate(rows)
     ]

@@ -5,6 +5,8 @@ that reads the question can learn as well, and much of it is only how the questi
 against an answer here, since near misses often ask so. So nothing like it is part of the product.
 Run: python benchmarks/question_alone.py
 
+In pairs, where a question with an answer stands beside one without in the same words but for one, it should find little.
+
 Logistic regression on words and pairs of words (Chinese: up to three characters), three parts by document, each judged by what was
 learned from the other two; then all of it on the development questions that stand alone. The test split is not read.
 """
@@ -52,6 +54,12 @@ def main() -> None:
         for why in sorted({q.why for q in questions} - {""}):
             kept = [i for i, q in enumerate(questions) if q.answerable or q.why == why]
             print(f"{why} {area([questions[i] for i in kept], logits[kept]):.3f}", end=", ")
+        paired = [i for i, q in enumerate(questions) if q.pair >= 0]
+        told = dict.fromkeys((questions[i].pair for i in paired), 0.0)
+        for i in paired:
+            told[questions[i].pair] += logits[i] if questions[i].answerable else -logits[i]
+        right = np.mean(np.sign(list(told.values()))) / 2 + 0.5
+        print(f"in pairs {area([questions[i] for i in paired], logits[paired]):.3f} (of {len(told)} pairs {right:.1%} told apart)", end=", ")
         asked = [q for q in load_questions("dev") if q.language == language and not q.history]
         model = learned(questions, language)
         print(f"development {area(asked, model.decision_function([q.question for q in asked])):.3f} ({len(asked)})")

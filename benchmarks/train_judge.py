@@ -40,6 +40,7 @@ from qa.answering.evidence import Candidate, candidates
 from qa.answering.judge import FILE, MARKS, pairs_of
 from qa.answering.scoring import regime_of
 from qa.answering.select import order_candidates
+from qa.answering.traits import TRAITS
 from qa.documents.corpus import Corpus
 from qa.embedding import TOKEN_HEAD, file_sha256, open_embedder
 from qa.index.builder import build_index
@@ -67,6 +68,7 @@ class Example:
         rows: numbers of the sentences in the snapshot.
         asked: (n, token_dim) int8.
         marks: (sentences, n, MARKS).
+        traits: (sentences, TRAITS).
         read: token vectors of each sentence, int8.
         right: 1 for a sentence that answers, 0 for one that doesn't, -1 for one that answers in part.
     """
@@ -76,6 +78,7 @@ class Example:
     rows: list[int]
     asked: np.ndarray
     marks: np.ndarray
+    traits: np.ndarray
     read: list[np.ndarray]
     right: list[int]
 
@@ -96,8 +99,22 @@ def collect_all(questions: Sequence[TrainingQuestion | GeneralQuestion], process
     """Find the sentences of all questions, in the product's index or another."""
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _open, (general,)) as pool:
         parts = pool.map(collect, [questions[i : i + 100] for i in range(0, len(questions), 100)])
-        examples = [e for part in parts for e in part]
+        examples = pack([e for part in parts for e in part])
     print(f"{len({e.question.id for e in examples})} questions, {len(examples)} lists, {sum(len(e.rows) for e in examples)} sentences", flush=True)
+    return examples
+
+
+def pack(examples: list[Example]) -> list[Example]:
+    """Put the vectors of all sentences into one array, of which the examples keep views.
+
+    Processes forked later share it; of small arrays each would copy the pages, as their reference counts stand beside the data.
+    """
+    vectors = np.concatenate([s for e in examples for s in e.read])
+    end = 0
+    for example in examples:
+        for i, sentence in enumerate(example.read):
+            end += len(sentence)
+            example.read[i] = vectors[end - len(sentence) : end]
     return examples
 
 
@@ -114,13 +131,14 @@ def examples_of(searcher: Searcher, questions: Sequence[TrainingQuestion | Gener
             kept = [i for i, told in enumerate(labels) if i < NEAREST or (told == 1 and i < 4 * NEAREST)]
             if not kept:
                 continue
-            pairs = pairs_of(analysis.query, ranking, [known[i] for i in kept], searcher.snapshot)
+            pairs = pairs_of(analysis, ranking, [known[i] for i in kept], searcher.snapshot)
             yield Example(
                 question,
                 language,
                 [known[i].row for i in kept],
                 np.rint(pairs.question * 127).astype(np.int8),
                 pairs.marks.astype(np.float16),
+                pairs.traits.astype(np.float16),
                 [np.rint(s * 127).astype(np.int8) for s in pairs.sentences],
                 [labels[i] for i in kept],
             )
@@ -172,19 +190,27 @@ class Network(nn.Module):
         super().__init__()
         self.ask, self.read = nn.Linear(token_dim, WIDTH), nn.Linear(token_dim, WIDTH)
         self.marks = nn.Sequential(nn.Linear(MARKS, 64), nn.GELU(approximate="tanh"), nn.Linear(64, WIDTH))
+        self.traits = nn.Sequential(nn.Linear(TRAITS, 64), nn.GELU(approximate="tanh"), nn.Linear(64, WIDTH))
         self.ask_norm, self.read_norm, self.answer_norm = (nn.LayerNorm(WIDTH) for _ in range(3))
         self.nothing, self.verdict = nn.Parameter(torch.zeros(WIDTH)), nn.Parameter(torch.randn(WIDTH) * 0.02)
         self.blocks = nn.ModuleList(Block(dropout) for _ in range(BLOCKS))
         self.answer = nn.Linear(WIDTH, 1)
 
     def forward(
-        self, question: torch.Tensor, marks: torch.Tensor, asked: torch.Tensor, sentences: torch.Tensor, present: torch.Tensor
+        self,
+        question: torch.Tensor,
+        marks: torch.Tensor,
+        traits: torch.Tensor,
+        asked: torch.Tensor,
+        sentences: torch.Tensor,
+        present: torch.Tensor,
     ) -> torch.Tensor:
         n = marks.shape[0]
         always = torch.ones(n, 1, dtype=torch.bool)
         # A token of its own stands in front of each sentence: a token of the question may find nothing in it.
         x = torch.cat([self.nothing.expand(n, 1, -1), self.read_norm(self.read(sentences * SCALE))], 1)
-        q = torch.cat([self.verdict.expand(n, 1, -1), self.ask_norm(self.ask(question * SCALE) + self.marks(marks))], 1)
+        verdict = (self.verdict + self.traits(traits))[:, None]
+        q = torch.cat([verdict, self.ask_norm(self.ask(question * SCALE) + self.marks(marks))], 1)
         asked, present = torch.cat([always, asked], 1), torch.cat([always, present], 1)
         for block in self.blocks:
             q = block(q, asked, x, present)
@@ -198,9 +224,11 @@ class OneQuestion(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, question: torch.Tensor, marks: torch.Tensor, sentences: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, question: torch.Tensor, marks: torch.Tensor, traits: torch.Tensor, sentences: torch.Tensor, present: torch.Tensor
+    ) -> torch.Tensor:
         asked = torch.ones(marks.shape[0], marks.shape[1], dtype=torch.bool)
-        return self.network(question.expand(marks.shape[0], -1, -1), marks, asked, sentences, present)
+        return self.network(question.expand(marks.shape[0], -1, -1), marks, traits, asked, sentences, present)
 
 
 def save(network: Network, file: Path, about: dict[str, str]) -> None:
@@ -209,6 +237,7 @@ def save(network: Network, file: Path, about: dict[str, str]) -> None:
     inputs = {
         "question": (torch.randn(n, dim), {0: "n"}),
         "marks": (torch.rand(k, n, MARKS), {0: "k", 1: "n"}),
+        "traits": (torch.rand(k, TRAITS), {0: "k"}),
         "sentences": (torch.randn(k, m, dim), {0: "k", 1: "m"}),
         "present": (torch.ones(k, m, dtype=torch.bool), {0: "k", 1: "m"}),
     }
@@ -234,13 +263,14 @@ def batch_of(examples: Sequence[tuple[Example, Sequence[int]]]) -> tuple[tuple[t
     deep = max(len(e.read[i]) for e, i, _ in pairs)
     question = np.zeros((len(pairs), long, pairs[0][0].asked.shape[1]), np.float32)
     marks = np.zeros((len(pairs), long, MARKS), np.float32)
+    traits = np.stack([e.traits[i] for e, i, _ in pairs]).astype(np.float32)
     asked, present = np.zeros((len(pairs), long), bool), np.zeros((len(pairs), deep), bool)
     sentences = np.zeros((len(pairs), deep, question.shape[2]), np.float32)
     for row, (e, i, _) in enumerate(pairs):
         n, m = len(e.asked), len(e.read[i])
         question[row, :n], marks[row, :n], asked[row, :n] = e.asked, e.marks[i], True
         sentences[row, :m], present[row, :m] = e.read[i], True
-    inputs = tuple(map(torch.from_numpy, (question / np.float32(127), marks, asked, sentences / np.float32(127), present)))
+    inputs = tuple(map(torch.from_numpy, (question / np.float32(127), marks, traits, asked, sentences / np.float32(127), present)))
     return inputs, torch.tensor([float(e.right[i]) for e, i, _ in pairs]), torch.tensor([n for *_, n in pairs])
 
 
@@ -307,12 +337,12 @@ def fold_of(question: TrainingQuestion | GeneralQuestion, folds: int) -> int:
     return zlib.crc32((question.documents or (question.id,))[0].encode()) % folds
 
 
-def area(examples: Sequence[Example], logits: Sequence[np.ndarray], language: str) -> float:
-    """Area under the ROC curve of the best of the first eight sentences of either language."""
+def area(examples: Sequence[Example], logits: Sequence[np.ndarray], language: str, paired: bool = False) -> float:
+    """Area under the ROC curve of the best of the first eight sentences of either language, of all questions or those in pairs."""
     best: dict[str, float] = {}
     answerable: dict[str, bool] = {}
     for example, values in zip(examples, logits, strict=True):
-        if example.question.language == language:
+        if example.question.language == language and (not paired or getattr(example.question, "pair", -1) >= 0):
             key = example.question.id
             best[key] = max(best.get(key, -99.0), float(values[:8].max()))
             answerable[key] = example.question.answerable
@@ -363,7 +393,8 @@ def main() -> None:
         state, _ = whole.result()
     if options.folds:
         for language in ("en", "zh"):
-            print(f"unseen documents, {language}: area {area(examples, unseen, language):.4f}", flush=True)
+            every, paired = (area(examples, unseen, language, paired) for paired in (False, True))
+            print(f"unseen documents, {language}: area {every:.4f}, of those in pairs {paired:.4f}", flush=True)
         np.savez_compressed(
             options.out.with_suffix(".folds.npz"),
             keys=np.asarray([f"{e.question.id} {e.language}" for e in examples]),

@@ -10,6 +10,7 @@ from qa.answering.analysis import analyse
 from qa.answering.evidence import candidates
 from qa.answering.judge import FILE, MARKS, Judge, Pairs, judged, pairs_of, shipped
 from qa.answering.select import reorder
+from qa.answering.traits import TRAITS
 from qa.errors import ModelUnavailable
 from qa.retrieval.filters import Filters
 
@@ -25,28 +26,29 @@ def judge_all(searcher, question, language="en"):
     analysis = analyse(searcher.reader.read(question))
     ranking = searcher.rank(analysis.query, Filters(), language)
     pool = candidates(analysis, ranking, searcher.snapshot)
-    return pool, judged(analysis.query, ranking, pool, searcher.snapshot, searcher.encoder), analysis.query, ranking
+    return pool, judged(analysis, ranking, pool, searcher.snapshot, searcher.encoder), analysis, ranking
 
 
 def random_pairs(lengths, tokens=5, seed=3):
     rng = np.random.default_rng(seed)
     vectors = [rng.normal(size=(n, 128)).astype(np.float32) for n in (tokens, *lengths)]
     question, *sentences = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in vectors]
-    return Pairs(question, rng.random((len(lengths), tokens, MARKS), dtype=np.float32), tuple(sentences))
+    marks, traits = (rng.random(shape, dtype=np.float32) for shape in ((len(lengths), tokens, MARKS), (len(lengths), TRAITS)))
+    return Pairs(question, marks, traits, tuple(sentences))
 
 
 def test_a_sentence_is_judged_the_same_alone_and_beside_longer_ones():
     pairs = random_pairs((4, 30, 1))
     together = shipped().logits(pairs)
     for i, logit in enumerate(together):
-        alone = shipped().logits(Pairs(pairs.question, pairs.marks[i : i + 1], pairs.sentences[i : i + 1]))[0]
+        alone = shipped().logits(Pairs(pairs.question, pairs.marks[i : i + 1], pairs.traits[i : i + 1], pairs.sentences[i : i + 1]))[0]
         assert alone == pytest.approx(logit, abs=1e-4)
 
 
 def test_order_of_a_sentences_tokens_does_not_matter_but_which_they_are_does():
     pairs = random_pairs((12,))
-    turned = Pairs(pairs.question, pairs.marks, (pairs.sentences[0][::-1].copy(),))
-    other = Pairs(pairs.question, pairs.marks, (-pairs.sentences[0],))
+    turned = Pairs(pairs.question, pairs.marks, pairs.traits, (pairs.sentences[0][::-1].copy(),))
+    other = Pairs(pairs.question, pairs.marks, pairs.traits, (-pairs.sentences[0],))
     logit = shipped().logits(pairs)[0]
     assert shipped().logits(turned)[0] == pytest.approx(logit, abs=1e-4)
     assert abs(shipped().logits(other)[0] - logit) > 1e-3
@@ -67,17 +69,18 @@ def test_a_near_miss_is_judged_worse_than_the_question_that_is_answered(searcher
     assert best[0] > best[1] + 1
 
 
-def test_marks_have_the_documented_shape(searcher):
-    pool, _, query, ranking = judge_all(searcher, "Who founded DeepSeek?")
-    pairs = pairs_of(query, ranking, pool[:3], searcher.snapshot)
+def test_marks_and_traits_have_the_documented_shape(searcher):
+    pool, _, analysis, ranking = judge_all(searcher, "Who founded DeepSeek?")
+    pairs = pairs_of(analysis, ranking, pool[:3], searcher.snapshot)
     assert pairs.marks.shape == (3, len(pairs.question), MARKS)
+    assert pairs.traits.shape == (3, TRAITS)
     assert all(s.ndim == 2 and len(s) for s in pairs.sentences)
-    assert np.isfinite(pairs.marks).all()
+    assert np.isfinite(pairs.marks).all() and np.isfinite(pairs.traits).all()
 
 
 def test_vectors_of_another_model_are_not_judged(searcher):
-    pool, _, query, ranking = judge_all(searcher, "Who founded DeepSeek?")
-    assert judged(query, ranking, pool, searcher.snapshot, "another-model@0123456789abcdef") == {}
+    pool, _, analysis, ranking = judge_all(searcher, "Who founded DeepSeek?")
+    assert judged(analysis, ranking, pool, searcher.snapshot, "another-model@0123456789abcdef") == {}
 
 
 def test_without_logits_the_order_stays():
@@ -102,6 +105,14 @@ def test_a_file_that_says_nothing_of_its_encoder_is_refused(tmp_path):
     del model.metadata_props[:]
     onnx.save(model, str(tmp_path / "judge.onnx"))
     with pytest.raises(ModelUnavailable):
+        Judge.load(tmp_path / "judge.onnx")
+
+
+def test_a_judge_that_reads_other_inputs_is_refused(tmp_path):
+    model = onnx.load(str(FILE))
+    next(i for i in model.graph.input if i.name == "traits").type.tensor_type.shape.dim[1].dim_value = TRAITS + 1
+    onnx.save(model, str(tmp_path / "judge.onnx"))
+    with pytest.raises(ModelUnavailable, match="restore the file"):
         Judge.load(tmp_path / "judge.onnx")
 
 

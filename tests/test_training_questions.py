@@ -1,6 +1,7 @@
 """The training questions: their form, that their evidence stands in the corpus, and that they are not the judged ones."""
 
 import json
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,11 @@ def flat(text):
 
 @pytest.fixture(scope="module")
 def rows():
-    files = sorted((ROOT / "benchmarks").glob("answering_train_*.jsonl"))
+    return [row for name in ("train", "pairs") for row in read(name)]
+
+
+def read(name):
+    files = sorted((ROOT / "benchmarks").glob(f"answering_{name}_*.jsonl"))
     assert len(files) == 2
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
@@ -64,3 +69,12 @@ def test_no_question_is_a_judged_one_or_stands_twice(rows):
     assert len(asked) == len(set(asked))
     judged = {q.question.strip().lower() for name in ("dev", "test") for q in load_questions(name)}
     assert judged.isdisjoint(asked)
+
+
+def test_of_each_pair_one_has_an_answer_and_both_share_words():
+    rows = read("pairs")
+    assert len(rows) % 2 == 0
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        assert one["kind"] != "unanswerable" and other["kind"] == "unanswerable", (one, other)
+        assert one["language"] == other["language"] and one["documents"][0] == other["documents"][0], (one, other)
+        assert SequenceMatcher(None, one["question"], other["question"], autojunk=False).ratio() > 0.4, (one, other)

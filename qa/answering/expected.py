@@ -23,6 +23,12 @@ _MONEY = re.compile(
     r"|多少钱|价格|售价|收入|营收|净利|净亏|亏损?了?多少|利润|估值|市值|薪[资酬水]|年薪|金额|融资|花费|成本|预算|资本开支|投资额?|罚款",
     re.IGNORECASE,
 )
+# Asked for at the head of a question of no other kind: "What fine did ... pay?"
+_SUM = re.compile(
+    r"^\W*(?:and )?(?:what|which|whose) (?:[\w'’-]+ ){0,2}?(?:fines?|penalt(?:y|ies)|salar(?:y|ies)|wages?|prices?|pay|costs?|budget|bonus|"
+    r"dividends?|fees?|rent|sum|sales|turnover|income|earnings)\b|罚金|工资|月薪|奖金|房租|租金|费用|分红",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(
     r"\b(?:what (?:share|percent(?:age)?|proportion|fraction|portion)|share of|percentage of|percent of|market share|what part of|"
     r"growth rate|how fast)\b|百分之几|百分比|占比|比例|份额|占.{0,12}多少|增长率|增速|增幅|同比",
@@ -44,6 +50,13 @@ _NAMES: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset({"company", "lab"}),
     ),
     (
+        _WHICH + r"(?:banks?|suppliers?|customers?|investors?|backers?|partners?|carmakers?|chipmakers?|manufacturers?|foundr(?:y|ies)|"
+        r"operators?|insurers?|publishers?|newspapers?|magazines?|outlets?|clients?|buyers?|contractors?|brands?|brokers?|retailers?|"
+        r"funds?|hospitals?|schools?|courts?|think tanks?)\b"
+        r"|哪[家个些](?:银行|供应商|客户|投资者|车企|运营商|媒体|券商|基金|医院|法院|代工厂?|平台|巨头)",
+        frozenset({"company", "lab", "organisation", "agency"}),
+    ),
+    (
         _WHICH + r"(?:country|countries|city|cities|province|provinces|place|state|region)\b|\bwhere\b"
         r"|哪[个些座几].{0,3}(?:国家?|城市|市|省|地区?)|哪里|何处|在哪",
         frozenset({"place"}),
@@ -56,7 +69,7 @@ _NAMES: tuple[tuple[str, frozenset[str]], ...] = (
     ),
 )
 _NAME_KINDS = tuple((re.compile(pattern, re.IGNORECASE), kinds) for pattern, kinds in _NAMES)
-_PROPER = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+(?:[- ][A-Z][a-z]+)+\b")
+PROPER = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][a-z]+(?:[- ][A-Z][a-z]+)+\b")
 
 
 @dataclass(frozen=True)
@@ -87,11 +100,11 @@ def expected_of(analysis: Analysis) -> Expected:
             return Expected("money")
         nouns = next((g for g in many.groups() if g), "") if many else ""
         return Expected("count" if many and many.re is _MANY else "quantity", frozenset(t for t in tokens_of(nouns) if len(t) > 1))
-    if kind in ("entity", "list"):
+    if kind in ("entity", "list", "general"):
         for pattern, kinds in _NAME_KINDS:
             if pattern.search(text):
                 return Expected("name", kinds=kinds)
-    return Expected("")
+    return Expected("money" if kind in ("entity", "general", "definition") and _SUM.search(text) else "")
 
 
 def fit(expected: Expected, analysis: Analysis, text: str, glossary: Glossary) -> float:
@@ -109,7 +122,7 @@ def fit(expected: Expected, analysis: Analysis, text: str, glossary: Glossary) -
         named = {e for e in names_in(text, glossary) if e not in analysis.query.names}
         if any(e.kind in expected.kinds for e in named):
             return 1.0
-        proper = any(p not in asked for p in _PROPER.findall(text))
+        proper = any(p not in asked for p in PROPER.findall(text))
         return OTHER_NAME * 2 if proper else OTHER_NAME if named else 0.0
     said = {q.value for q in quantities_of(asked)}
     figures = [q for q in quantities_of(text) if q.value not in said]

@@ -5,7 +5,8 @@ word of all, the year or the attribute, is another. The judge reads the very vec
 the question's tokens attend to each other and to the sentence's tokens (Vaswani et al. 2017; over vectors made
 beforehand: MacAvaney et al. 2020, "PreTTR", https://arxiv.org/abs/2004.14255), and beside its vector each token of the
 question carries marks: whether its word stands in the sentence, its heading and its passage, how rare it is, whether it is a name
-or a number. ``benchmarks/train_judge.py`` trains it; ``qa/models/README.md`` tells on what.
+or a number; and each sentence has traits (``traits.py``): what sorts of figures, dates and names it has to offer.
+``benchmarks/train_judge.py`` trains it; ``qa/models/README.md`` tells on what.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate
 from qa.answering.facts import names_entry, tokens_of
 from qa.answering.matching import word_spans
+from qa.answering.traits import TRAITS, traits_of
 from qa.errors import ModelUnavailable
 from qa.index.snapshot import Snapshot
-from qa.retrieval.query import Query
 from qa.retrieval.search import Ranking
 from qa.text.glossary import Entry
 from qa.text.language import has_cjk
@@ -68,23 +70,26 @@ class Pairs:
         marks: (sentences, n, MARKS): the best match in the sentence and in the passage, the share of the word that stands in
             sentence, heading and passage, and what the word is: its rarity, whether it has a meaning of its own, is
             a name, stands in the glossary, holds a digit.
+        traits: (sentences, TRAITS) what each sentence holds of what the question may ask for.
         sentences: (m, token_dim) unit vectors of the tokens of each sentence.
     """
 
     question: Floats
     marks: Floats
+    traits: Floats
     sentences: tuple[Floats, ...]
 
 
-def pairs_of(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot) -> Pairs:
+def pairs_of(analysis: Analysis, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot) -> Pairs:
     """Put a question beside candidates of one ranking, all of whose sentences hold tokens.
 
     Args:
-        query: the question.
+        analysis: the question.
         ranking: the passages, with what late interaction found in their sentences.
         candidates: sentences out of them.
         snapshot: what was searched.
     """
+    query = analysis.query
     own = snapshot.chinese[ranking.rows[0]] == (query.language == "zh")
     text = query.text if own or not ranking.readable else query.translation or query.text
     encoded = ranking.encoded
@@ -117,7 +122,8 @@ def pairs_of(query: Query, ranking: Ranking, candidates: Sequence[Candidate], sn
         start, end = int(snapshot.token_rows[row]), int(snapshot.token_rows[row + 1])
         inside = snapshot.owners[start:end] == candidate.row - first
         sentences.append(snapshot.tokens[start:end][inside][:LONGEST].astype(np.float32) / np.float32(127))
-    return Pairs(encoded.tokens[:LONGEST], marks, tuple(sentences))
+    traits = np.asarray([traits_of(analysis, c, snapshot) for c in candidates], dtype=np.float32)
+    return Pairs(encoded.tokens[:LONGEST], marks, traits, tuple(sentences))
 
 
 def _words(text: str, snapshot: Snapshot) -> list[tuple[int, int, _Word]]:
@@ -142,7 +148,11 @@ class Judge:
 
         Raises:
             KeyError: the model does not say whose vectors it reads.
+            ValueError: it reads other inputs than this version makes.
         """
+        inputs = {i.name: i.shape[-1] for i in session.get_inputs()}
+        if (inputs.get("marks"), inputs.get("traits")) != (MARKS, TRAITS):
+            raise ValueError(f"it reads {inputs}")
         self._session = session
         self.encoder: str = session.get_modelmeta().custom_metadata_map["encoder"]
         """Digest of the token head whose vectors it reads, sixteen digits."""
@@ -163,7 +173,7 @@ class Judge:
         options.log_severity_level = 3
         try:
             return cls(onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
-        except (states.InvalidProtobuf, states.InvalidGraph, states.InvalidArgument, states.NoSuchFile, states.Fail, KeyError) as error:
+        except (states.InvalidProtobuf, states.InvalidGraph, states.InvalidArgument, states.NoSuchFile, states.Fail, KeyError, ValueError) as error:
             raise ModelUnavailable(f"{path} is no judge ({error}); restore the file that came with this package") from error
 
     def logits(self, pairs: Pairs) -> Floats:
@@ -172,7 +182,7 @@ class Judge:
         present = np.arange(lengths.max())[None, :] < lengths[:, None]
         sentences = np.zeros((*present.shape, pairs.question.shape[1]), dtype=np.float32)
         sentences[present] = np.concatenate(pairs.sentences)
-        inputs = {"question": pairs.question, "marks": pairs.marks, "sentences": sentences, "present": present}
+        inputs = {"question": pairs.question, "marks": pairs.marks, "traits": pairs.traits, "sentences": sentences, "present": present}
         found: Floats = self._session.run(None, inputs)[0]
         return found
 
@@ -187,11 +197,11 @@ def shipped() -> Judge | None:
         return None
 
 
-def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, float]:
+def judged(analysis: Analysis, ranking: Ranking, candidates: Sequence[Candidate], snapshot: Snapshot, encoder: str) -> dict[int, float]:
     """Judge those candidates that can be judged.
 
     Args:
-        query: the question.
+        analysis: the question.
         ranking: the passages, with what late interaction found in their sentences.
         candidates: sentences.
         snapshot: what was searched.
@@ -207,5 +217,5 @@ def judged(query: Query, ranking: Ranking, candidates: Sequence[Candidate], snap
     known = [c for c in candidates if c.row in numbers]
     if not known:
         return {}
-    pairs = pairs_of(query, ranking, known, snapshot)
+    pairs = pairs_of(analysis, ranking, known, snapshot)
     return dict(zip([c.row for c in known], judge.logits(pairs).tolist(), strict=True))

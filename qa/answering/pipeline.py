@@ -25,7 +25,7 @@ from qa.answering.missing import abstention_text, gap_of
 from qa.answering.scoring import confidence, model, regime_of
 from qa.answering.select import choose, order_candidates, reorder, without_repeats
 from qa.answering.spelling import Spelling
-from qa.answering.sufficiency import confidence_features, of_another_time, out_of_reach
+from qa.answering.sufficiency import confidence_features, of_another_name, of_another_time, out_of_reach
 from qa.index.snapshot import Snapshot
 from qa.retrieval.filters import Filters
 from qa.retrieval.query import Query
@@ -102,7 +102,13 @@ class Evidence:
 
 
 def gather(
-    searcher: Searcher, analysis: Analysis, filters: Filters, language: Literal["en", "zh"], limit: int, dated: bool = True
+    searcher: Searcher,
+    analysis: Analysis,
+    filters: Filters,
+    language: Literal["en", "zh"],
+    limit: int,
+    dated: bool = True,
+    named: bool = True,
 ) -> Evidence:
     """Collect and choose evidence in one language, for each side of a comparison too.
 
@@ -114,6 +120,7 @@ def gather(
         limit: most sentences of a plain answer.
         dated: the times in the question are the user's own words, so that evidence of another time cannot answer; a time taken over
             from the conversation may be misunderstood.
+        named: the same for names.
     """
     query, snapshot = analysis.query, searcher.snapshot
     regime = regime_of(query.language, language)
@@ -125,14 +132,18 @@ def gather(
         extra = candidates(analysis, searcher.rank(part, filters, language), snapshot, passages=8)
         pool += [c for c in extra if c.row not in known]
     ordered = order_candidates(pool, regime)
-    logits = judged(query, ranking, [c for _, c in ordered[:JUDGED]], snapshot, searcher.encoder)
+    logits = judged(analysis, ranking, [c for _, c in ordered[:JUDGED]], snapshot, searcher.encoder)
     ordered = reorder(ordered, logits, regime)
     margin = model(regime).extra if logits else model(regime).unjudged_extra
     chosen = choose(analysis, ordered, limit, margin)
     if not chosen:
         return Evidence(regime, ranking, [], [], {}, 0.0, margin)
     features = confidence_features(analysis, chosen, pool, logits, snapshot)
-    unable = out_of_reach(analysis, features, pool, snapshot, language) or (dated and of_another_time(chosen, logits))
+    unable = (
+        out_of_reach(analysis, features, pool, snapshot, language)
+        or (named and of_another_name(analysis, chosen, snapshot))
+        or (dated and of_another_time(chosen, logits))
+    )
     certainty = 0.0 if unable else confidence(features, regime)
     return Evidence(regime, ranking, ordered, chosen, features, certainty, margin)
 
@@ -174,9 +185,10 @@ def answer(searcher: Searcher, question: str, history: Sequence[str], filters: F
     analysis = analyse(searcher.reader.read(complete))
     clock.lap("analyse")
     dated = years_of(complete) <= years_of(question) and parts_of_year(complete) <= parts_of_year(question)
-    found = [gather(searcher, analysis, filters, analysis.language, limit, dated)]
+    named = all(name.named_in(question) for name in analysis.query.names)
+    found = [gather(searcher, analysis, filters, analysis.language, limit, dated, named)]
     if found[0].confidence < SURE:
-        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit, dated))
+        found.append(gather(searcher, analysis, filters, "en" if analysis.language == "zh" else "zh", limit, dated, named))
     evidence = prefer(found)
     clock.lap("retrieve")
     chosen, ordered, certainty = evidence.chosen, evidence.ordered, evidence.confidence

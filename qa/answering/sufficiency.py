@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from qa.answering.analysis import Analysis
 from qa.answering.demands import IN_PASSAGE, Version, demands_of
 from qa.answering.evidence import Candidate, concept_tokens
+from qa.answering.expected import expected_of
 from qa.answering.facts import names_entry, tokens_of
 from qa.answering.judge import UNJUDGED
+from qa.answering.traits import of_year, rival
 from qa.index.snapshot import Snapshot
 from qa.text.glossary import Entry
 from qa.text.language import has_cjk
@@ -17,7 +19,8 @@ _IDF_SCALE = 7.0  # about the highest inverse document frequency in a corpus of 
 
 FEATURES = (
     "cosine", "lexical", "coverage", "near_coverage", "worst_unmet", "unknown", "years", "months", "parts", "measures", "identity",
-    "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "several",
+    "product", "sides", "period", "kind", "low_coverage", "low_cosine", "low_identity", "held", "of_year", "rival", "joint",
+    "several",
 )  # fmt: skip
 JUDGED_FEATURES = ("judge", "judge_first", "judge_top", "judge_mean", "judge_several")
 _SURER = 2.0  # logits by which the judge is clearly surer
@@ -52,6 +55,8 @@ def confidence_features(
     unmet = [w for g, w in zip(groups, idf, strict=True) if tokens.isdisjoint(g)]
     unknown = [w for g, w in zip(groups, idf, strict=True) if not any(t in snapshot.words for t in g)]
     own = best.features
+    # What the judge is surest of is what a reader will take for the answer.
+    surest = max(chosen, key=lambda c: (logits.get(c.row, UNJUDGED), c is best))
     return {
         "cosine": own["cosine"],
         "lexical": own["lexical"],
@@ -72,9 +77,18 @@ def confidence_features(
         "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
+        "held": _held(analysis, surest),
+        "of_year": of_year(analysis, surest.text),
+        "rival": float(rival(analysis, surest, snapshot)),
+        # What is asked for, and the very things and times, in one and the same sentence.
+        "joint": max(_held(analysis, c) * c.met.identity * of_year(analysis, c.text) * (not rival(analysis, c, snapshot)) for c in chosen),
         "several": several,
         **(_judged(logits, chosen, several) if logits else {}),
     }
+
+
+def _held(analysis: Analysis, candidate: Candidate) -> float:
+    return candidate.features["kind"] if expected_of(analysis).type else 1.0
 
 
 def _judged(logits: Mapping[int, float], chosen: Sequence[Candidate], several: float) -> dict[str, float]:
@@ -122,6 +136,11 @@ def of_another_time(chosen: Sequence[Candidate], logits: Mapping[int, float]) ->
         return not timed
     surest, of_time = (max(logits.get(c.row, UNJUDGED) for c in some) for some in (chosen, timed))
     return surest - of_time >= _SURER
+
+
+def of_another_name(analysis: Analysis, chosen: Sequence[Candidate], snapshot: Snapshot) -> bool:
+    """Tell whether all that would answer speaks of others in the place of a name that the question asks about."""
+    return all(rival(analysis, c, snapshot) for c in chosen)
 
 
 def _body(candidate: Candidate, snapshot: Snapshot) -> str:
