@@ -75,7 +75,8 @@ def test_marks_and_traits_have_the_documented_shape(searcher):
     assert pairs.marks.shape == (3, len(pairs.question), MARKS)
     assert pairs.traits.shape == (3, TRAITS)
     assert all(s.ndim == 2 and len(s) for s in pairs.sentences)
-    assert np.isfinite(pairs.marks).all() and np.isfinite(pairs.traits).all()
+    assert np.isfinite(pairs.marks).all()
+    assert np.isfinite(pairs.traits).all()
 
 
 def test_vectors_of_another_model_are_not_judged(searcher):

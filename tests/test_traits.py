@@ -6,7 +6,7 @@ import pytest
 
 from qa.answering.analysis import analyse
 from qa.answering.evidence import FEATURES
-from qa.answering.traits import TRAITS, of_year, rival, traits_of
+from qa.answering.traits import TRAITS, Asked, of_year, rival, traits_of
 from qa.retrieval.query import QueryReader
 from qa.text.glossary import Entry, Glossary
 
@@ -23,7 +23,7 @@ GLOSSARY = Glossary(
 
 
 def read(text):
-    return analyse(QueryReader(GLOSSARY).read(text))
+    return Asked.read(analyse(QueryReader(GLOSSARY).read(text)))
 
 
 def found(text, title="", heading=""):

@@ -25,7 +25,7 @@ from qa.answering.analysis import Analysis
 from qa.answering.evidence import Candidate
 from qa.answering.facts import names_entry, tokens_of
 from qa.answering.matching import word_spans
-from qa.answering.traits import TRAITS, traits_of
+from qa.answering.traits import TRAITS, Asked, traits_of
 from qa.errors import ModelUnavailable
 from qa.index.snapshot import Snapshot
 from qa.retrieval.search import Ranking
@@ -122,7 +122,8 @@ def pairs_of(analysis: Analysis, ranking: Ranking, candidates: Sequence[Candidat
         start, end = int(snapshot.token_rows[row]), int(snapshot.token_rows[row + 1])
         inside = snapshot.owners[start:end] == candidate.row - first
         sentences.append(snapshot.tokens[start:end][inside][:LONGEST].astype(np.float32) / np.float32(127))
-    traits = np.asarray([traits_of(analysis, c, snapshot) for c in candidates], dtype=np.float32)
+    asked = Asked.read(analysis)
+    traits = np.asarray([traits_of(asked, c, snapshot) for c in candidates], dtype=np.float32)
     return Pairs(encoded.tokens[:LONGEST], marks, traits, tuple(sentences))
 
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from qa.answering.analysis import Analysis
 from qa.answering.demands import IN_PASSAGE, Version, demands_of
 from qa.answering.evidence import Candidate, concept_tokens
-from qa.answering.expected import expected_of
 from qa.answering.facts import names_entry, tokens_of
 from qa.answering.judge import UNJUDGED
-from qa.answering.traits import of_year, rival
+from qa.answering.traits import Asked, of_year, rival
 from qa.index.snapshot import Snapshot
 from qa.text.glossary import Entry
 from qa.text.language import has_cjk
@@ -54,7 +53,7 @@ def confidence_features(
     total = sum(idf) or 1.0
     unmet = [w for g, w in zip(groups, idf, strict=True) if tokens.isdisjoint(g)]
     unknown = [w for g, w in zip(groups, idf, strict=True) if not any(t in snapshot.words for t in g)]
-    own = best.features
+    own, asked = best.features, Asked.read(analysis)
     # What the judge is surest of is what a reader will take for the answer.
     surest = max(chosen, key=lambda c: (logits.get(c.row, UNJUDGED), c is best))
     return {
@@ -77,18 +76,18 @@ def confidence_features(
         "low_coverage": max(0.0, 0.45 - own["coverage"]) / 0.45,
         "low_cosine": max(0.0, 0.5 - own["cosine"]) / 0.5,
         "low_identity": max(0.0, 0.5 - best.met.identity) / 0.5,
-        "held": _held(analysis, surest),
-        "of_year": of_year(analysis, surest.text),
-        "rival": float(rival(analysis, surest, snapshot)),
+        "held": _held(asked, surest),
+        "of_year": of_year(asked, surest.text),
+        "rival": float(rival(asked, surest, snapshot)),
         # What is asked for, and the very things and times, in one and the same sentence.
-        "joint": max(_held(analysis, c) * c.met.identity * of_year(analysis, c.text) * (not rival(analysis, c, snapshot)) for c in chosen),
+        "joint": max(_held(asked, c) * c.met.identity * of_year(asked, c.text) * (not rival(asked, c, snapshot)) for c in chosen),
         "several": several,
         **(_judged(logits, chosen, several) if logits else {}),
     }
 
 
-def _held(analysis: Analysis, candidate: Candidate) -> float:
-    return candidate.features["kind"] if expected_of(analysis).type else 1.0
+def _held(asked: Asked, candidate: Candidate) -> float:
+    return candidate.features["kind"] if asked.expected.type else 1.0
 
 
 def _judged(logits: Mapping[int, float], chosen: Sequence[Candidate], several: float) -> dict[str, float]:
@@ -140,7 +139,8 @@ def of_another_time(chosen: Sequence[Candidate], logits: Mapping[int, float]) ->
 
 def of_another_name(analysis: Analysis, chosen: Sequence[Candidate], snapshot: Snapshot) -> bool:
     """Tell whether all that would answer speaks of others in the place of a name that the question asks about."""
-    return all(rival(analysis, c, snapshot) for c in chosen)
+    asked = Asked.read(analysis)
+    return all(rival(asked, c, snapshot) for c in chosen)
 
 
 def _body(candidate: Candidate, snapshot: Snapshot) -> str:

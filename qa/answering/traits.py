@@ -7,13 +7,16 @@ whether it speaks of another company of the same sort. These are looked up, for 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 
 from qa.answering.analysis import Analysis
 from qa.answering.demands import EVERYWHERE
 from qa.answering.evidence import Candidate
-from qa.answering.expected import PROPER, expected_of, names_in
+from qa.answering.expected import PROPER, Expected, expected_of, names_in
 from qa.answering.facts import dates_of, quantities_of
 from qa.index.snapshot import Snapshot
+from qa.text.glossary import Entry
 from qa.text.quantities import Quantity
 
 _SORTS = (
@@ -35,7 +38,47 @@ _BROUGHT = ("kind", "all_names", "years", "months", "parts", "measures", "identi
 TRAITS = _TOLD + len(_EXPECTED) + len(_SORTS) + len(_BROUGHT)
 
 
-def traits_of(analysis: Analysis, candidate: Candidate, snapshot: Snapshot) -> list[float]:
+@dataclass(frozen=True)
+class Asked:
+    """What a question says and asks for, read once for all sentences.
+
+    Attributes:
+        text: of the question.
+        names: that it asks about, sides of a comparison among them.
+        years: that it asks for; empty where they only bound the time.
+        expected: what an answer must hold.
+        figures, days: values that the question says itself.
+        planned: it speaks of plans.
+    """
+
+    text: str
+    names: frozenset[Entry]
+    years: frozenset[int]
+    expected: Expected
+    figures: frozenset[float]
+    days: frozenset[float]
+    planned: bool
+
+    @classmethod
+    def read(cls, analysis: Analysis) -> Asked:
+        """Read a question."""
+        query, text = analysis.query, analysis.query.text
+        return cls(
+            text,
+            frozenset((*query.names, *analysis.sides)),
+            frozenset() if analysis.period else query.years,
+            expected_of(analysis),
+            frozenset(q.value for q in quantities_of(text)),
+            frozenset(d.value for d in dates_of(text)),
+            _PLANNED.search(text) is not None,
+        )
+
+    def new_figures(self, text: str) -> list[Quantity]:
+        """Return the figures of a sentence that the question does not say itself."""
+        return [q for q in quantities_of(text) if q.value not in self.figures]
+
+
+def traits_of(asked: Asked, candidate: Candidate, snapshot: Snapshot) -> list[float]:
     """Describe a sentence.
 
     Returns:
@@ -44,62 +87,64 @@ def traits_of(analysis: Analysis, candidate: Candidate, snapshot: Snapshot) -> l
         name in the place of one asked about; plans, and plans in the question; what is expected; names of each sort; then
         features of the candidate.
     """
-    text, asked = candidate.text, analysis.query.text
-    days = {d.value for d in dates_of(asked)}
-    figures = _new_figures(analysis, text)
+    text = candidate.text
+    figures = asked.new_figures(text)
     sorts = {q.kind for q in figures}
-    dates = [d for d in dates_of(text) if d.value not in days]
-    names = [e for e in names_in(text, snapshot.glossary) if e not in analysis.query.names]
+    days = {d.value % 100 > 0 for d in dates_of(text) if d.value not in asked.days}
+    proper, planned = _read(text)
     told = [
         "money" in sorts,
         "percent" in sorts or "points" in sorts,
         "count" in sorts,
-        any(d.value % 100 for d in dates),
-        any(not d.value % 100 for d in dates),
-        any(name not in asked for name in PROPER.findall(text)),
+        True in days,
+        False in days,
+        any(name not in asked.text for name in proper),
         not figures,
-        of_year(analysis, text),
-        rival(analysis, candidate, snapshot),
-        _PLANNED.search(text) is not None,
-        _PLANNED.search(asked) is not None,
+        of_year(asked, text),
+        rival(asked, candidate, snapshot),
+        planned,
+        asked.planned,
     ]
-    told += [expected_of(analysis).type == wanted for wanted in _EXPECTED]
-    kinds = [any(e.kind in sort for e in names) for sort in _SORTS]
-    return [*map(float, told), *map(float, kinds), *(candidate.features[name] for name in _BROUGHT)]
+    told += [asked.expected.type == wanted for wanted in _EXPECTED]
+    new = {e.kind for e in names_in(text, snapshot.glossary) if e not in asked.names}
+    told += [not sort.isdisjoint(new) for sort in _SORTS]
+    return [*map(float, told), *(candidate.features[name] for name in _BROUGHT)]
 
 
-def _new_figures(analysis: Analysis, text: str) -> list[Quantity]:
-    said = {q.value for q in quantities_of(analysis.query.text)}
-    return [q for q in quantities_of(text) if q.value not in said]
+@lru_cache(maxsize=50_000)
+def _read(text: str) -> tuple[tuple[str, ...], bool]:
+    """Return the words of a sentence that are written like names of several words, and whether it speaks of plans."""
+    return tuple(PROPER.findall(text)), _PLANNED.search(text) is not None
 
 
-def of_year(analysis: Analysis, text: str) -> float:
+def of_year(asked: Asked, text: str) -> float:
     """Tell whether a figure of a sentence is of a year that the question asks for: 1 if it is or none is asked for, 0 if each is of another.
 
     A figure is of the year that stands nearest to it; a sentence without years or figures counts half.
     """
-    years, dates, figures = analysis.query.years, dates_of(text), _new_figures(analysis, text)
-    if not years or analysis.period is not None:
+    if not asked.years:
         return 1.0
+    dates, figures = dates_of(text), asked.new_figures(text)
     if not dates or not figures:
         return 0.5
-    wanted = expected_of(analysis).type
-    fitting = [q for q in figures if q.kind == wanted] or figures
+    fitting = [q for q in figures if q.kind == asked.expected.type] or figures
     nearest = [min(dates, key=lambda d: max(d.start - q.end, q.start - d.end)) for q in fitting]
-    return float(any(int(d.value) // 10_000 in years for d in nearest))
+    return float(any(int(d.value) // 10_000 in asked.years for d in nearest))
 
 
-def rival(analysis: Analysis, candidate: Candidate, snapshot: Snapshot) -> bool:
+def rival(asked: Asked, candidate: Candidate, snapshot: Snapshot) -> bool:
     """Tell whether a sentence names, in the place of a name that the question asks about, another of its sort.
 
     A name that stands in the title or the heading above is what the sentence is about.
     """
-    text, heading = candidate.text, f"{candidate.document.title} {snapshot.passages[candidate.passage].heading}"
-    others = names_in(text, snapshot.glossary)
-    lacking = [e for e in (*analysis.query.names, *analysis.sides) if not e.named_in(text) and not e.named_in(heading)]
+    text = candidate.text
+    held = names_in(text, snapshot.glossary)
+    others = {e.kind for e in held if e not in asked.names and e.en not in _COUNTRIES}
+    if not others:
+        return False
+    heading = f"{candidate.document.title} {snapshot.passages[candidate.passage].heading}"
     return any(
-        e.en not in EVERYWHERE and any(o.kind in sort and o not in analysis.query.names and o.en not in _COUNTRIES for o in others)
-        for e in lacking
-        for sort in _SORTS
-        if e.kind in sort
+        e.en not in EVERYWHERE and e not in held and not e.named_in(text) and not e.named_in(heading)
+        for e in asked.names
+        if any(e.kind in sort and not sort.isdisjoint(others) for sort in _SORTS)
     )
