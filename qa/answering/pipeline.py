@@ -34,7 +34,7 @@ from qa.retrieval.search import Ranking, Searcher
 SHOWN_HITS = 8
 JUDGED = 6
 """Best sentences that the judge reads."""
-SURE = 0.8
+SURE = 0.75
 """Confidence from which evidence in the question's language is taken without a look at the other."""
 HOME = 0.1
 """How much more confident evidence in the other language must be to be preferred."""
