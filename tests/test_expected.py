@@ -35,6 +35,10 @@ def read(text):
         ("百度占市场的比例是多少？", "percent"),
         ("办法是哪天签署的？", "day"),
         ("谁领导百度？", "name"),
+        ("What fine did Baidu pay?", "money"),
+        ("What penalty did the court set for Baidu?", "money"),
+        ("Which bank lent Baidu the sum?", "name"),
+        ("百度员工的工资是什么水平？", "money"),
         ("Is it open?", ""),
     ],
 )

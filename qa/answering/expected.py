@@ -100,11 +100,13 @@ def expected_of(analysis: Analysis) -> Expected:
             return Expected("money")
         nouns = next((g for g in many.groups() if g), "") if many else ""
         return Expected("count" if many and many.re is _MANY else "quantity", frozenset(t for t in tokens_of(nouns) if len(t) > 1))
+    if kind in ("entity", "general", "definition") and _SUM.search(text):
+        return Expected("money")
     if kind in ("entity", "list", "general"):
         for pattern, kinds in _NAME_KINDS:
             if pattern.search(text):
                 return Expected("name", kinds=kinds)
-    return Expected("money" if kind in ("entity", "general", "definition") and _SUM.search(text) else "")
+    return Expected("")
 
 
 def fit(expected: Expected, analysis: Analysis, text: str, glossary: Glossary) -> float:
