@@ -6,6 +6,7 @@ import pytest
 
 from qa.answering.analysis import analyse
 from qa.answering.evidence import FEATURES
+from qa.answering.sufficiency import of_another_name
 from qa.answering.traits import TRAITS, Asked, of_year, rival, traits_of
 from qa.retrieval.query import QueryReader
 from qa.text.glossary import Entry, Glossary
@@ -89,3 +90,26 @@ def test_a_figure_is_of_the_year_nearest_to_it(question, sentence, expected):
 )
 def test_another_name_of_the_same_sort_in_the_place_of_the_one_asked_about(question, sentence, heading, told):
     assert rival(read(question), *found(sentence, heading=heading)) is told
+
+
+@pytest.mark.parametrize(
+    ("sentences", "told"),
+    [
+        (("Hefei has 300 firms.",), True),
+        (("Hefei has 300 firms.", "Hefei counts 90 labs."), True),
+        (("Hefei has 300 firms.", "Wuhan has 200."), False),
+        (("Hefei has 300 firms.", "There are 200 of them."), False),
+    ],
+)
+def test_evidence_is_of_another_name_only_if_all_of_it_is(sentences, told):
+    analysis = analyse(QueryReader(GLOSSARY).read("How many firms has Wuhan?"))
+    chosen = [found(text)[0] for text in sentences]
+    assert of_another_name(analysis, chosen, found("")[1]) is told
+
+
+@pytest.mark.model
+def test_what_is_known_of_one_company_does_not_answer_for_another(model_assistant):
+    assert not model_assistant.ask("When did Tencent present Hunyuan Turbo S?").abstained
+    refused = model_assistant.ask("When did Baidu present Hunyuan Turbo S?")
+    assert refused.abstained
+    assert "Baidu" in refused.text
