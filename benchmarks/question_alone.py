@@ -3,7 +3,7 @@
 Purpose: to know how far an area under the ROC curve on the training questions speaks of evidence. Whatever this finds, a model
 that reads the question can learn as well, and much of it is only how the questions were written: "cost" and "why did" count
 against an answer here, since near misses often ask so. So nothing like it is part of the product.
-Run: python benchmarks/question_alone.py
+Run: python benchmarks/question_alone.py [--without-pairs]
 
 In pairs, where a question with an answer stands beside one without in the same words but for one, it should find little.
 
@@ -13,11 +13,12 @@ learned from the other two; then all of it on the development questions that sta
 
 from __future__ import annotations
 
+import argparse
 import zlib
 from collections.abc import Sequence
 
 import numpy as np
-from answering_data import TrainingQuestion, load_training
+from answering_data import FILES, TrainingQuestion, load_training
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -41,7 +42,10 @@ def area(questions: Sequence[TrainingQuestion | Question], logits: np.ndarray) -
 
 
 def main() -> None:
-    every = load_training(Glossary(()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--without-pairs", action="store_true", help="only the questions that were written one by one")
+    options = parser.parse_args()
+    every = load_training(Glossary(()), [f for f in FILES if not (options.without_pairs and "pairs" in f.name)])
     for language in ANALYSERS:
         questions = [q for q in every if q.language == language]
         fold = np.asarray([zlib.crc32((q.documents or (q.id,))[0].encode()) % FOLDS for q in questions])
@@ -55,11 +59,8 @@ def main() -> None:
             kept = [i for i, q in enumerate(questions) if q.answerable or q.why == why]
             print(f"{why} {area([questions[i] for i in kept], logits[kept]):.3f}", end=", ")
         paired = [i for i, q in enumerate(questions) if q.pair >= 0]
-        told = dict.fromkeys((questions[i].pair for i in paired), 0.0)
-        for i in paired:
-            told[questions[i].pair] += logits[i] if questions[i].answerable else -logits[i]
-        right = np.mean(np.sign(list(told.values()))) / 2 + 0.5
-        print(f"in pairs {area([questions[i] for i in paired], logits[paired]):.3f} (of {len(told)} pairs {right:.1%} told apart)", end=", ")
+        if paired:
+            print(f"in pairs {area([questions[i] for i in paired], logits[paired]):.3f} ({len(paired)})", end=", ")
         asked = [q for q in load_questions("dev") if q.language == language and not q.history]
         model = learned(questions, language)
         print(f"development {area(asked, model.decision_function([q.question for q in asked])):.3f} ({len(asked)})")
