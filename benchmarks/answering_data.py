@@ -9,6 +9,13 @@ to one of those, by its words or by its answer, was taken out.
 
 In ``answering_pairs_en.jsonl`` and ``answering_pairs_zh.jsonl`` each question with an answer is followed by one without, in the same
 words but for one: what tells them apart is the evidence, not how the question is put.
+
+``further_pairs_*.jsonl`` has 5,547 more such pairs, which the shipped judge has not learned from: most ask another attribute, scope or
+relation of the very thing that the evidence is about.
+
+``blind_train_*.jsonl``, ``blind_dev_*.jsonl`` and ``blind_test_*.jsonl`` have the same form. Their questions were asked before the
+corpus had been read, as users ask, and labelled afterwards; what it answers in part was left out. Nothing shipped was fitted on
+them. The first is meant for fitting, the second for choosing, the third for measuring alone.
 """
 
 from __future__ import annotations
@@ -41,6 +48,11 @@ class TrainingQuestion:
     cross_lingual: bool = False
     pair: int = -1
     """Number of its pair, -1 outside of the pairs."""
+
+    @property
+    def near_miss(self) -> bool:
+        """Whether the corpus is about the subject and lacks what is asked of it."""
+        return self.why not in ("", "off_topic")
 
     @property
     def answerable(self) -> bool:
@@ -76,13 +88,18 @@ def holds(text: str, answer: str, glossary: Glossary) -> bool:
     return bool(figures) and figures <= {(q.kind, q.value) for q in quantities_of(text)}
 
 
-def load_training(glossary: Glossary, files: Sequence[Path] = FILES) -> list[TrainingQuestion]:
-    """Read the training questions."""
+def load_blind(glossary: Glossary, part: str) -> list[TrainingQuestion]:
+    """Read the questions asked blind of a part: "train", "dev" or "test"."""
+    return load_training(glossary, [Path(__file__).with_name(f"blind_{part}_{language}.jsonl") for language in ("en", "zh")], f"blind-{part}")
+
+
+def load_training(glossary: Glossary, files: Sequence[Path] = FILES, name: str = "train") -> list[TrainingQuestion]:
+    """Read questions; their ids begin with the name."""
     rows = [(json.loads(line), "pairs" in file.name) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     first = next((n for n, (_, paired) in enumerate(rows) if paired), 0)
     return [
         TrainingQuestion(
-            f"train-{n}",
+            f"{name}-{n}",
             r["language"],
             r["kind"],
             r["question"],

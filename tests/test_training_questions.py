@@ -1,4 +1,4 @@
-"""The training questions: their form, that their evidence stands in the corpus, and that they are not the judged ones."""
+"""The training questions and those asked blind: their form, that their evidence stands in the corpus, that none stands twice."""
 
 import json
 from difflib import SequenceMatcher
@@ -20,11 +20,11 @@ def flat(text):
 
 @pytest.fixture(scope="module")
 def rows():
-    return [row for name in ("train", "pairs") for row in read(name)]
+    return [row for name in ("answering_train", "answering_pairs", "further_pairs", "blind_train", "blind_dev", "blind_test") for row in read(name)]
 
 
 def read(name):
-    files = sorted((ROOT / "benchmarks").glob(f"answering_{name}_*.jsonl"))
+    files = sorted((ROOT / "benchmarks").glob(f"{name}_*.jsonl"))
     assert len(files) == 2
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
@@ -52,8 +52,7 @@ def test_evidence_stands_in_its_document_and_holds_the_answers(rows, texts):
     astray = [
         row["question"]
         for row in rows
-        if row["kind"] != "unanswerable"
-        and not all(any(flat(sentence) in texts[d] for d in row["documents"]) for sentence in row["evidence"])
+        if row["kind"] != "unanswerable" and not all(any(flat(sentence) in texts[d] for d in row["documents"]) for sentence in row["evidence"])
     ]
     assert astray == []
     lacking = [
@@ -68,11 +67,15 @@ def test_no_question_is_a_judged_one_or_stands_twice(rows):
     asked = [row["question"].strip().lower() for row in rows]
     assert len(asked) == len(set(asked))
     judged = {q.question.strip().lower() for name in ("dev", "test") for q in load_questions(name)}
-    assert judged.isdisjoint(asked)
+    trained = {
+        row["question"].strip().lower() for name in ("answering_train", "answering_pairs", "further_pairs", "blind_train") for row in read(name)
+    }
+    assert judged.isdisjoint(trained)
 
 
-def test_of_each_pair_one_has_an_answer_and_both_share_words():
-    rows = read("pairs")
+@pytest.mark.parametrize("name", ["answering_pairs", "further_pairs"])
+def test_of_each_pair_one_has_an_answer_and_both_share_words(name):
+    rows = read(name)
     assert len(rows) % 2 == 0
     for one, other in zip(rows[::2], rows[1::2], strict=True):
         assert [one["kind"] == "unanswerable", other["kind"] == "unanswerable"] == [False, True], (one, other)
