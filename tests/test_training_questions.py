@@ -67,10 +67,7 @@ def test_no_question_is_a_judged_one_or_stands_twice(rows):
     asked = [row["question"].strip().lower() for row in rows]
     assert len(asked) == len(set(asked))
     judged = {q.question.strip().lower() for name in ("dev", "test") for q in load_questions(name)}
-    trained = {
-        row["question"].strip().lower() for name in ("answering_train", "answering_pairs", "further_pairs", "blind_train") for row in read(name)
-    }
-    assert judged.isdisjoint(trained)
+    assert judged.isdisjoint(asked)
 
 
 @pytest.mark.parametrize("name", ["answering_pairs", "further_pairs"])
